@@ -1,0 +1,1 @@
+"""What is true of credits: plain Python without I/O, clock or SQL."""
