@@ -1,0 +1,61 @@
+-- The balance after an act, as it was shown then: by the act's own sums and its version of the terms (L3).
+CREATE OR REPLACE FUNCTION balance_after(a acts, p_as_of timestamptz) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object(
+    'as_of', p_as_of, 'sequence', a.sequence,
+    'monthly', coalesce(a.monthly, 0), 'other', coalesce(a.other, 0), 'addon', coalesce(a.addon, 0),
+    'held_monthly', coalesce(a.held_monthly, 0), 'held_other', coalesce(a.held_other, 0), 'held_addon', coalesce(a.held_addon, 0),
+    'frozen_monthly', coalesce(a.frozen_monthly, 0), 'frozen_other', coalesce(a.frozen_other, 0), 'frozen_addon', coalesce(a.frozen_addon, 0),
+    'others', others_after(a),
+    'terms', (SELECT t.terms FROM terms t WHERE t.account = a.account AND t.version = a.terms))
+$$;
+
+-- The bucket between monthly and add-on, kind by kind. Most accounts have none, so it is worked out from the entries.
+CREATE OR REPLACE FUNCTION others_after(a acts) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN a.other IS NULL AND a.held_other IS NULL THEN '[]' ELSE (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('kind', bucket, 'available', available, 'held', held) ORDER BY bucket DESC), '[]')
+      FROM (SELECT e.bucket, sum(e.amount) AS available,
+                   sum(e.moved * ((e.target = 'held')::int - (e.source = 'held')::int)) AS held
+              FROM entries e WHERE e.account = a.account AND e.act <= a.act AND e.bucket IN ('promo', 'compensation') GROUP BY e.bucket) t
+     WHERE available > 0 OR held > 0) END
+$$;
+
+-- The answer to the call that ended with this act: given when it is made, and again to every retry (S8).
+CREATE OR REPLACE FUNCTION answer(p_account uuid, p_act bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object(
+    'account', a.account, 'act', a.act, 'at', a.at, 'kind', a.kind, 'moves', a.moves, 'grants', a.grants, 'amounts', a.amounts,
+    'buckets', (SELECT jsonb_agg(g.kind ORDER BY e.n) FROM unnest(a.grants) WITH ORDINALITY AS e("grant", n)
+                  JOIN grants g ON g.account = a.account AND g."grant" = e."grant"),
+    'amount', a.amount, 'of', a.of, 'operation', a.operation, 'quantity', a.quantity, 'details', a.details, 'reason', a.reason,
+    'balance', balance_after(a, a.at))
+    FROM acts a WHERE a.account = p_account AND a.act = p_act
+$$;
+
+-- What is known of an idempotency key: null, the first answer again, or a conflict (S8).
+CREATE OR REPLACE FUNCTION recall(p_account uuid, p_key uuid, p_fingerprint bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  slot_now int := key_slot(clock_timestamp());
+  k record;
+BEGIN
+  IF p_key IS NULL THEN RETURN NULL; END IF;
+  SELECT fingerprint, act INTO k FROM keys
+   WHERE account = p_account AND key = p_key AND slot IN (slot_now, (slot_now + 2) % 3);
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  IF k.fingerprint <> p_fingerprint THEN RETURN jsonb_build_object('status', 'key_conflict'); END IF;
+  RETURN jsonb_build_object('status', 'replayed', 'answer', answer(p_account, k.act));
+END $$;
+
+-- Ends a call: saves the wallet, remembers the key, gives the answer.
+CREATE OR REPLACE FUNCTION finish(w wallets, p_key uuid, p_fingerprint bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM save(w);
+  IF p_key IS NOT NULL THEN
+    INSERT INTO keys (account, slot, key, fingerprint, act) VALUES (w.account, key_slot(clock_timestamp()), p_key, p_fingerprint, w.act);
+  END IF;
+  RETURN jsonb_build_object('status', 'done', 'answer', answer(w.account, w.act));
+END $$;
+
+-- A refusal for want of credits, with everything that the caller needs to know (S4).
+CREATE OR REPLACE FUNCTION short_of(w wallets, p_needed bigint) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT jsonb_build_object('status', 'insufficient', 'needed', p_needed, 'available', w.monthly + w.other + w.addon,
+                            'held', w.held_monthly + w.held_other + w.held_addon)
+$$;

@@ -1,0 +1,157 @@
+CREATE OR REPLACE FUNCTION paid_through(s subscriptions) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+  SELECT month_start(s.anchor, s.paid_months)
+$$;
+
+-- The running period `[start, end)` of a subscription; nulls before it starts and after it has ended.
+CREATE OR REPLACE FUNCTION running(s subscriptions, OUT starts timestamptz, OUT ends timestamptz) LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN s.status = 'ended' THEN NULL WHEN s.period = -1 THEN s.starts_at ELSE month_start(s.anchor, s.period) END,
+         CASE WHEN s.status = 'ended' THEN NULL WHEN s.period = -1 THEN s.anchor ELSE month_start(s.anchor, s.period + 1) END
+$$;
+
+-- Whether the running period still waits for its payment (T7).
+CREATE OR REPLACE FUNCTION unconfirmed(s subscriptions) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT s.status = 'active' AND s.period_state IN ('expected', 'provisional', 'late')
+$$;
+
+-- When time will next change a subscription.
+CREATE OR REPLACE FUNCTION next_step(s subscriptions) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN s.status = 'ended' THEN 'infinity'
+              WHEN s.period IS NULL THEN s.starts_at
+              ELSE least((running(s)).ends, s.ends_at,
+                         CASE WHEN unconfirmed(s) AND s.period_state <> 'late' THEN (running(s)).starts + s.late_after END,
+                         CASE WHEN unconfirmed(s) THEN (running(s)).starts + s.grace END) END
+$$;
+
+-- Does what falls due for a subscription at an instant.
+CREATE OR REPLACE FUNCTION step(w wallets, p_subscription bigint, p_at timestamptz) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE s subscriptions;
+BEGIN
+  SELECT * INTO s FROM subscriptions WHERE account = w.account AND subscription = p_subscription;
+  IF s.ends_at <= p_at THEN RETURN finish_subscription(w, s, 'time', NULL); END IF;
+  IF s.period IS NULL AND s.trial_credits IS NOT NULL THEN RETURN begin_trial(w, s); END IF;
+  IF s.period IS NULL THEN RETURN begin_period(w, s, 0); END IF;
+  IF (running(s)).ends <= p_at THEN RETURN begin_period(w, s, s.period + 1); END IF;
+  IF s.period_state <> 'late' AND (running(s)).starts + s.late_after <= p_at THEN
+    RETURN note(w, s, 'late', 'late');
+  END IF;
+  RETURN fail(w, s);
+END $$;
+
+-- Keeps a subscription and its renewal row, brings the terms up to date, and writes the act with its entries.
+CREATE OR REPLACE FUNCTION settle(
+  w wallets, s subscriptions, p_kind text, p_moves text DEFAULT '', p_grants bigint[] DEFAULT NULL, p_amounts bigint[] DEFAULT NULL,
+  p_actor text DEFAULT 'time', p_reason text DEFAULT NULL, p_unpaid bigint DEFAULT 0
+) RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE subscriptions SET (plan, months, allocation, renewal, grace, late_after, cap, anchor, paid_months, period, period_state, status, ends_at, pending)
+    = (s.plan, s.months, s.allocation, s.renewal, s.grace, s.late_after, s.cap, s.anchor, s.paid_months, s.period, s.period_state, s.status, s.ends_at, s.pending)
+   WHERE account = s.account AND subscription = s.subscription;
+  IF s.period IS NOT NULL AND s.period_state IS NOT NULL THEN
+    INSERT INTO renewals AS r (account, subscription, period_start, period_end, plan, policy, state, unpaid, changed_at)
+    SELECT s.account, s.subscription, p.starts, p.ends, s.plan, s.renewal, s.period_state, p_unpaid, w.at FROM running(s) p WHERE p.starts IS NOT NULL
+    ON CONFLICT (account, subscription, period_start) DO UPDATE SET state = excluded.state, unpaid = excluded.unpaid, changed_at = excluded.changed_at
+     WHERE r.state <> excluded.state;
+  END IF;
+  w := note_terms(w);
+  RETURN post(w, p_kind, p_moves, p_grants, p_amounts, p_of => s.subscription, p_actor => p_actor, p_reason => p_reason);
+END $$;
+
+-- Notes a state of the running period that moves no credits.
+CREATE OR REPLACE FUNCTION note(w wallets, s subscriptions, p_kind text, p_state text) RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+  s.period_state := p_state;
+  RETURN settle(w, s, p_kind);
+END $$;
+
+-- Replaces the subscription's credits: the open grants lapse and, where there is something to give, the new grant stands in their
+-- place, in one act (T3, B1).
+CREATE OR REPLACE FUNCTION replace_credits(w wallets, s subscriptions, p_kind text, p_amount bigint, p_provisional boolean DEFAULT false,
+                                           p_actor text DEFAULT 'time', p_reason text DEFAULT NULL) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE gone record := lapse(w, s.subscription, NULL);
+BEGIN
+  IF p_amount > 0 THEN
+    PERFORM allot(w, s, p_amount, p_provisional);
+    gone.moves := gone.moves || 'g'; gone.grants := gone.grants || (w.act + 1); gone.amounts := gone.amounts || p_amount;
+  END IF;
+  RETURN settle(w, s, p_kind, gone.moves, gone.grants, gone.amounts, p_actor, p_reason);
+END $$;
+
+-- Notes a monthly grant for the running period.
+CREATE OR REPLACE FUNCTION allot(w wallets, s subscriptions, p_amount bigint, p_provisional boolean DEFAULT false) RETURNS void LANGUAGE sql AS $$
+  SELECT new_grant(w, 'monthly', p_amount, p.ends, p_subscription => s.subscription, p_provisional => p_provisional,
+                   p_source => jsonb_build_object('type', 'subscription', 'subscription', s.subscription, 'plan', s.plan, 'period', s.period))
+    FROM running(s) p
+$$;
+
+CREATE OR REPLACE FUNCTION begin_trial(w wallets, s subscriptions) RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+  s.period := -1;
+  s.period_state := 'granted';
+  RETURN replace_credits(w, s, 'renew', s.trial_credits);
+END $$;
+
+-- A period starts (T3, T6, T7). A change that was waiting for it takes effect first.
+CREATE OR REPLACE FUNCTION begin_period(w wallets, s subscriptions, p_period int) RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+  IF s.pending IS NOT NULL THEN s := adopt(s, s.pending); END IF;
+  s.period := p_period;
+  IF s.status = 'trialing' THEN s.status := 'active'; END IF;
+  IF s.status IN ('paused', 'past_due') THEN
+    s.period_state := 'skipped';
+    RETURN replace_credits(w, s, 'renew', 0);
+  END IF;
+  IF (running(s)).starts < paid_through(s) THEN
+    s.period_state := 'granted';
+    RETURN replace_credits(w, s, 'renew', s.allocation);
+  END IF;
+  s.period_state := CASE s.renewal WHEN 'provisional' THEN 'provisional' ELSE 'expected' END;
+  RETURN CASE s.renewal
+    WHEN 'provisional' THEN replace_credits(w, s, 'renew', least(s.cap, s.allocation), true)
+    WHEN 'strict' THEN replace_credits(w, s, 'renew', 0)
+    ELSE settle(w, s, 'renew') END;
+END $$;
+
+-- Gives a subscription the terms of another plan.
+CREATE OR REPLACE FUNCTION adopt(s subscriptions, p_terms jsonb) RETURNS subscriptions LANGUAGE plpgsql AS $$
+BEGIN
+  s.plan := p_terms->>'plan'; s.months := (p_terms->>'months')::int; s.allocation := (p_terms->>'allocation')::bigint;
+  s.renewal := p_terms->>'renewal'; s.grace := (p_terms->>'grace')::interval; s.late_after := (p_terms->>'late_after')::interval;
+  s.cap := (p_terms->>'cap')::bigint; s.pending := NULL;
+  RETURN s;
+END $$;
+
+-- The grace is over and no payment came (T7, B7): unspent provisional credits freeze, what was spent of them is noted as unpaid;
+-- under `paid_with_grace` the old credits go.
+CREATE OR REPLACE FUNCTION fail(w wallets, s subscriptions) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE d record;
+BEGIN
+  s.status := 'past_due';
+  s.period_state := 'failed';
+  IF s.renewal = 'paid_with_grace' THEN RETURN replace_credits(w, s, 'fail', 0); END IF;
+  UPDATE grants SET frozen = 0 WHERE account = s.account AND subscription = s.subscription AND closed IS NULL AND provisional;
+  SELECT coalesce(string_agg('f', '' ORDER BY "grant") FILTER (WHERE unspent > 0), '') AS moves, array_agg("grant" ORDER BY "grant") FILTER (WHERE unspent > 0) AS grants,
+         array_agg(unspent ORDER BY "grant") FILTER (WHERE unspent > 0) AS amounts, coalesce(sum(amount - unspent - held_of(s.account, "grant")), 0)::bigint AS unpaid
+    INTO d
+    FROM (SELECT g."grant", g.amount, coalesce(w.remaining[array_position(w.live, g."grant")], 0) AS unspent FROM grants g
+           WHERE g.account = s.account AND g.subscription = s.subscription AND g.closed IS NULL AND g.provisional) t;
+  RETURN settle(w, s, 'fail', d.moves, d.grants, d.amounts, p_unpaid => d.unpaid);
+END $$;
+
+-- How much of a grant open holds have set aside.
+CREATE OR REPLACE FUNCTION held_of(p_account uuid, p_grant bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT coalesce(sum(e.amount), 0)::bigint
+    FROM holds h JOIN acts a ON a.account = h.account AND a.act = h.hold, unnest(a.grants, a.amounts) AS e("grant", amount)
+   WHERE h.account = p_account AND e."grant" = p_grant
+$$;
+
+-- Ends a subscription: its credits go, add-on credits stay (B3, B4).
+CREATE OR REPLACE FUNCTION finish_subscription(w wallets, s subscriptions, p_actor text, p_reason text) RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+  IF unconfirmed(s) THEN
+    UPDATE renewals SET state = 'failed', changed_at = w.at
+     WHERE account = s.account AND subscription = s.subscription AND period_start = (running(s)).starts;
+  END IF;
+  s.status := 'ended';
+  s.ends_at := w.at;
+  RETURN replace_credits(w, s, 'end', 0, p_actor => p_actor, p_reason => p_reason);
+END $$;

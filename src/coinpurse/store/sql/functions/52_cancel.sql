@@ -1,0 +1,70 @@
+-- The common beginning of acts on a subscription: the wallet, the subscription, or why not.
+CREATE OR REPLACE FUNCTION enter_subscription(
+  p_account uuid, p_subscription bigint, p_key uuid, p_fingerprint bigint, OUT w wallets, OUT s subscriptions, OUT refused jsonb
+) LANGUAGE plpgsql AS $$
+BEGIN
+  w := enter(p_account);
+  refused := recall(p_account, p_key, p_fingerprint);
+  IF refused IS NOT NULL THEN RETURN; END IF;
+  SELECT * INTO s FROM subscriptions WHERE account = p_account AND subscription = p_subscription;
+  IF NOT FOUND THEN refused := jsonb_build_object('status', 'no_subscription'); RETURN; END IF;
+  IF s.status = 'ended' THEN refused := jsonb_build_object('status', 'subscription_ended', 'ended_at', s.ends_at); END IF;
+END $$;
+
+-- Cancels at the end of what is paid (B3), or now (B4). What is not paid beyond now ends now.
+CREATE OR REPLACE FUNCTION cancel(
+  p_account uuid, p_subscription bigint, p_key uuid, p_fingerprint bigint, p_now boolean, p_actor text, p_reason text
+) RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+  r record := enter_subscription(p_account, p_subscription, p_key, p_fingerprint);
+  w wallets := r.w;
+  s subscriptions := r.s;
+BEGIN
+  IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
+  IF p_now OR paid_through(s) <= w.at THEN
+    w := finish_subscription(w, s, p_actor, p_reason);
+  ELSE
+    s.ends_at := paid_through(s);
+    w := settle(w, s, 'cancel', p_actor => p_actor, p_reason => p_reason);
+  END IF;
+  RETURN finish(next_due(w), p_key, p_fingerprint);
+END $$;
+
+-- Undoes a cancellation (B3), or takes a paused subscription up again (B11).
+CREATE OR REPLACE FUNCTION resume(p_account uuid, p_subscription bigint, p_key uuid, p_fingerprint bigint, p_actor text)
+RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+  r record := enter_subscription(p_account, p_subscription, p_key, p_fingerprint);
+  w wallets := r.w;
+  s subscriptions := r.s;
+BEGIN
+  IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
+  IF s.ends_at IS NOT NULL THEN
+    s.ends_at := NULL;
+    w := settle(w, s, 'resume', p_actor => p_actor);
+  ELSIF s.status = 'paused' THEN
+    s.status := CASE WHEN s.period = -1 OR s.period IS NULL AND s.trial_credits IS NOT NULL THEN 'trialing' ELSE 'active' END;
+    IF s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, s.period); END IF;
+    w := confirm(w, s, 'resume', p_actor);
+  ELSE
+    RETURN jsonb_build_object('status', 'nothing_to_resume');
+  END IF;
+  RETURN finish(next_due(w), p_key, p_fingerprint);
+END $$;
+
+-- Stops new periods; what is there stays until its period ends (B11).
+CREATE OR REPLACE FUNCTION pause(p_account uuid, p_subscription bigint, p_key uuid, p_fingerprint bigint, p_actor text)
+RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+  r record := enter_subscription(p_account, p_subscription, p_key, p_fingerprint);
+  w wallets := r.w;
+  s subscriptions := r.s;
+BEGIN
+  IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
+  IF s.status NOT IN ('active', 'trialing') OR unconfirmed(s) THEN
+    RETURN jsonb_build_object('status', 'cannot_pause', 'state', CASE WHEN s.status = 'active' THEN 'unpaid' ELSE s.status END);
+  END IF;
+  s.status := 'paused';
+  w := settle(w, s, 'pause', p_actor => p_actor);
+  RETURN finish(next_due(w), p_key, p_fingerprint);
+END $$;

@@ -1,0 +1,63 @@
+-- The balance now, or nothing where the account must first be brought up to date (`touch`): one indexed read at any age of the account.
+CREATE OR REPLACE FUNCTION balance(p_account uuid) RETURNS TABLE (due boolean, balance jsonb)
+LANGUAGE plpgsql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+  w wallets;
+  present timestamptz;
+BEGIN
+  SELECT * INTO w FROM wallets WHERE account = p_account;
+  IF NOT FOUND THEN RETURN; END IF;
+  present := coalesce(w.clock, greatest(w.at, clock_timestamp()));
+  RETURN QUERY SELECT w.due_at <= present, balance_after(as_act(w), present)
+                      || jsonb_build_object('live', w.live, 'kinds', w.kinds, 'remaining', w.remaining);
+END $$;
+
+-- A wallet in the shape of its latest act, so that both are shown by the same words.
+CREATE OR REPLACE FUNCTION as_act(w wallets) RETURNS acts LANGUAGE plpgsql STABLE AS $$
+DECLARE a acts;
+BEGIN
+  a.account := w.account; a.act := w.act; a.sequence := w.sequence; a.at := w.at; a.terms := w.terms;
+  a.monthly := w.monthly; a.other := nullif(w.other, 0); a.addon := w.addon;
+  a.held_monthly := w.held_monthly; a.held_other := nullif(w.held_other, 0); a.held_addon := w.held_addon;
+  a.frozen_monthly := w.frozen_monthly; a.frozen_other := w.frozen_other; a.frozen_addon := w.frozen_addon;
+  RETURN a;
+END $$;
+
+-- The number of the last act at or before an instant; 0 where there is none. Acts have no gaps and never go back in time, so halving finds it.
+CREATE OR REPLACE FUNCTION act_at(p_account uuid, p_at timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  low bigint := 0;
+  high bigint := (SELECT act FROM wallets WHERE account = p_account);
+  middle bigint;
+BEGIN
+  WHILE low < high LOOP
+    middle := (low + high + 1) / 2;
+    IF (SELECT at FROM acts WHERE account = p_account AND act = middle) <= p_at THEN low := middle; ELSE high := middle - 1; END IF;
+  END LOOP;
+  RETURN low;
+END $$;
+
+-- The balance at a past instant, equal to what was shown then (L3). `future` where the instant has not come.
+CREATE OR REPLACE FUNCTION balance_at(p_account uuid, p_at timestamptz) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+  w wallets := enter(p_account);
+  a acts;
+BEGIN
+  IF w.account IS NULL THEN RETURN jsonb_build_object('status', 'no_account'); END IF;
+  IF p_at > w.at THEN RETURN jsonb_build_object('status', 'future', 'now', w.at); END IF;
+  SELECT * INTO a FROM acts WHERE account = p_account AND act = act_at(p_account, p_at);
+  IF a.act IS NULL THEN a.account := p_account; a.sequence := 0; END IF;
+  RETURN jsonb_build_object('status', 'done', 'balance', balance_after(a, p_at));
+END $$;
+
+-- The ledger, newest first, before an entry number (null: from the newest).
+CREATE OR REPLACE FUNCTION entries_before(p_account uuid, p_before bigint, p_limit int) RETURNS SETOF entries
+LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+  SELECT e.* FROM (
+    SELECT a.act FROM acts a WHERE a.account = p_account AND a.moves <> '' AND (p_before IS NULL OR a.sequence - length(a.moves) + 1 < p_before)
+     ORDER BY a.act DESC LIMIT p_limit) recent
+   CROSS JOIN LATERAL (SELECT * FROM entries WHERE entries.account = p_account AND entries.act = recent.act) e
+   WHERE p_before IS NULL OR e.sequence < p_before
+   ORDER BY e.sequence DESC LIMIT p_limit
+$$;
