@@ -1,4 +1,4 @@
-"""Migrations: each once and in order, functions when they change, all or nothing, however many start at once."""
+"""Migrations: each once and in order, functions when they change, all or nothing, however many start."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
