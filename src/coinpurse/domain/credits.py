@@ -1,7 +1,8 @@
 """The answers that Coinpurse gives, as immutable values.
 
 Amounts are integers in credits. Instants are aware datetimes in UTC, to the microsecond.
-Identifiers are text: `ch_`, `ho_`, `gr_`, `re_`, `su_` followed by the account's digest and the number of the act that made the thing.
+Identifiers are text: `ch_`, `ho_`, `gr_`, `re_`, `su_` followed by the account's digest and the number of
+the act that made the thing.
 """
 
 from dataclasses import dataclass, field
@@ -37,8 +38,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyBucket:
-    """The credits that subscriptions give. `allocation` is what the plans give each period; `renewing` says that the
-    running period waits for its payment and has given nothing yet (T7, policies `strict` and `paid_with_grace`)."""
+    """The credits that subscriptions give. `allocation` is what the plans give each period; `renewing` says
+    that the running period waits for its payment and has given nothing yet (T7, policies `strict` and
+    `paid_with_grace`)."""
 
     available: int
     held: int
@@ -168,8 +170,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """Credits given back (F1). `returned` went back to their grants; `lapsed` could not, because the grant had expired;
-    `compensated` says how much of the lapsed amount became the compensation grant `compensation`."""
+    """Credits given back (F1). `returned` went back to their grants; `lapsed` could not, because the grant
+    had expired; `compensated` says how much of the lapsed amount became the compensation grant
+    `compensation`."""
 
     id: str
     charge: str
@@ -187,7 +190,8 @@ class Reversal:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Credits given once. `source` names what they came from: `{"type": "topup" | "subscription" | "support" | …, …}`."""
+    """Credits given once. `source` names what they came from: `{"type": "topup" | "subscription" |
+    "support" | …, …}`."""
 
     id: str
     account: str

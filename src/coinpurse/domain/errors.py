@@ -1,4 +1,5 @@
-"""Everything that Coinpurse refuses, each with a stable code, the HTTP status that carries it, and attributes.
+"""Everything that Coinpurse refuses, each with a stable code, the HTTP status that carries it, and
+attributes.
 
 Every message says what happened and what to do next.
 """
@@ -26,7 +27,8 @@ class CoinpurseError(Exception):
 
 
 class InsufficientCredits(CoinpurseError):
-    """S4: the whole available balance can't cover the amount. Attributes: needed, available, held, shortfall, top_up_url."""
+    """S4: the whole available balance can't cover the amount. Attributes: needed, available, held,
+    shortfall, top_up_url."""
 
     code = "insufficient_credits"
     status = 402
@@ -113,7 +115,8 @@ class Forbidden(CoinpurseError):
 
 
 class Unavailable(CoinpurseError):
-    """The database can't be reached, or the queue is full. Safe to retry with the same key. Attribute: retry_after."""
+    """The database can't be reached, or the queue is full. Safe to retry with the same key. Attribute:
+    retry_after."""
 
     code = "unavailable"
     status = 503

@@ -1,0 +1,1 @@
+"""The public library: the same calls in process or over HTTP."""

@@ -1,0 +1,1 @@
+"""Payment providers: bytes and headers in, domain events out."""

@@ -1,0 +1,1 @@
+"""The sweep: makes durable and announces what time has already made true."""

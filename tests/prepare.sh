@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Brings what the whole test-suite uses beside Python packages: Debian's PostgreSQL 15 and Chromium.
+# What can't be had is said here; its tests are then skipped, each with its reason.
+set -euo pipefail
+
+missing=()
+[ -x "${COINPURSE_TEST_PG15_BIN:-/usr/lib/postgresql/15/bin}/initdb" ] || missing+=(postgresql-15)
+[ -x "${COINPURSE_TEST_CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+say_skipped() {
+    echo "Missing: ${missing[*]}. $1"
+    echo "The tests that need them are skipped. To run them: apt-get install ${missing[*]} (Debian 12), or set" \
+        "COINPURSE_TEST_PG15_BIN and COINPURSE_TEST_CHROMIUM."
+}
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    say_skipped "They can be installed only by root on Debian."
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "Installing ${missing[*]} ..."
+log=$(mktemp)
+apt-get update -qq >"$log" 2>&1 || true
+for package in "${missing[@]}"; do
+    apt-get install -y -qq --no-install-recommends "$package" >>"$log" 2>&1 || {
+        missing=("$package")
+        say_skipped "apt-get could not install it: $(tail -n 1 "$log")"
+    }
+done
+rm -f "$log"
