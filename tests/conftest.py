@@ -14,11 +14,11 @@ TEMPLATE = "coinpurse_template"
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", params=list(servers.FLAVOURS))
+@pytest.fixture(scope="session", params=servers.wanted())
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a running server (its database `postgres`), holding a migrated template; each test
     runs on each."""
-    if reason := servers.why_not(request.param):
+    if reason := servers.missing(request.param):
         pytest.skip(reason)
     with servers.running(request.param) as base:
         _execute(base, "CREATE DATABASE {}", TEMPLATE)

@@ -46,21 +46,23 @@ FAST = [
 ]
 
 
-def why_not(name: str) -> str | None:
+def wanted() -> list[str]:
+    """The flavours to test on: all, or only the one that COINPURSE_TEST_PG (18 or 15) names."""
+    only = os.environ.get("COINPURSE_TEST_PG")
+    return [f"pg{only}"] if only else list(FLAVOURS)
+
+
+def missing(name: str) -> str | None:
     """Why this server can't run here, or None."""
-    wanted = os.environ.get("COINPURSE_TEST_PG")
-    if wanted and name != f"pg{wanted}":
-        return f"COINPURSE_TEST_PG={wanted}"
     programs = FLAVOURS[name].programs
-    if not (programs / "initdb").exists():
-        return f"PostgreSQL {name[2:]} is not in {programs} (or set COINPURSE_TEST_PG15_BIN)"
-    return None
+    if (programs / "initdb").exists():
+        return None
+    return f"PostgreSQL {name[2:]} is not in {programs} (or set COINPURSE_TEST_PG15_BIN)"
 
 
 @contextmanager
 def running(name: str) -> Iterator[str]:
-    """Run a new server; gives the address of its database `postgres`, without the name: add `/name` by
-    `database()`."""
+    """Run a new server as long as the block lasts; gives its address, without a database's name."""
     flavour = FLAVOURS[name]
     folder = Path(tempfile.mkdtemp(prefix=f"coinpurse-test-{name}-", dir="/tmp"))
     try:
