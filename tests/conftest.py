@@ -16,8 +16,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", params=servers.wanted())
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a running server (its database `postgres`), holding a migrated template; each test
-    runs on each."""
+    """The address of a running server that holds a migrated template; each test runs on each server."""
     if reason := servers.missing(request.param):
         pytest.skip(reason)
     with servers.running(request.param) as base:

@@ -68,21 +68,8 @@ def running(name: str) -> Iterator[str]:
     try:
         serveruser.give(folder)
         data = folder / "data"
-        _run(
-            flavour,
-            folder,
-            "initdb",
-            "-D",
-            data,
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "-N",
-            *flavour.initdb,
-        )
+        how = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", *flavour.initdb]
+        _run(flavour, folder, "initdb", "-D", data, *how)
         with (data / "postgresql.conf").open("a") as conf:
             places = ["listen_addresses=''", f"unix_socket_directories='{folder}'"]
             conf.writelines(f"{_quoted(line)}\n" for line in [*FAST, *flavour.settings, *places])

@@ -125,9 +125,10 @@ class EmbeddedPostgres:
             )
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.home / "postgres.lock").touch()
         except OSError as error:
             raise EmbeddedPostgresError(
-                f"The folder {self.home} for the embedded PostgreSQL can't be made: {error.strerror}. "
+                f"The folder {self.home} for the embedded PostgreSQL can't be used: {error.strerror}. "
                 "Set COINPURSE_HOME to a folder that you may write to, or COINPURSE_DATABASE_URL to a server."
             ) from error
 
