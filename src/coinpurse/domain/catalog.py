@@ -31,8 +31,8 @@ SHORTEST_MONTH = timedelta(days=28)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A subscription on offer. `monthly_credits` is its allocation; `cap` bounds what a provisional period gives
-    (T7); `trial_credits` is what a trial gives (None: the allocation)."""
+    """A subscription on offer. `monthly_credits` is its allocation; `cap` bounds what a provisional period
+    gives (T7); `trial_credits` is what a trial gives (None: the allocation)."""
 
     id: str
     name: str
@@ -102,8 +102,8 @@ class Catalog:
         return catalog
 
     def price_of(self, operation: str, quantity: int = 1) -> int:
-        """What an operation costs, in credits (S5). Raises Invalid for an operation that the rate card does not
-        have, and for a quantity that is negative, not whole or too large."""
+        """What an operation costs, in credits (S5). Raises Invalid for an operation that the rate card does
+        not have, and for a quantity that is negative, not whole or too large."""
         if operation not in self.operations:
             hint = suggest(operation, self.operations)
             raise Invalid.at("/operation", f'The rate card has no operation "{operation}"{hint}')
