@@ -15,12 +15,15 @@ DEFAULT_CATALOG = Path(__file__).with_name("default_catalog.toml")
 class Settings:
     """Where the database, the kept files and the catalog are.
 
-    `database_url` is None when the embedded PostgreSQL under `home` is to be used.
+    `database_url` is None when the embedded PostgreSQL under `home` is to be used. `public_url` is where
+    customers'
+    browsers reach this Coinpurse: checkouts and top-up links begin with it.
     """
 
     database_url: str | None
     home: Path
     catalog: Path
+    public_url: str = "http://127.0.0.1:8080"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -32,6 +35,7 @@ class Settings:
             database_url=env.get("COINPURSE_DATABASE_URL") or None,
             home=_absolute(home) if home else platformdirs.user_data_path("coinpurse", appauthor=False),
             catalog=_absolute(catalog) if catalog else _default_catalog(),
+            public_url=(env.get("COINPURSE_PUBLIC_URL") or "http://127.0.0.1:8080").rstrip("/"),
         )
 
 

@@ -42,6 +42,17 @@ LANGUAGE sql STABLE AS $$
   SELECT coalesce(string_agg(letter, '' ORDER BY turn), ''), coalesce(array_agg("grant" ORDER BY turn), '{}'), coalesce(array_agg(amount ORDER BY turn), '{}') FROM done
 $$;
 
+-- An answer about a hold: the act that ended it, beside the one that made it.
+CREATE OR REPLACE FUNCTION with_hold(p_result jsonb, p_account uuid, p_hold bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT p_result || jsonb_build_object('made', answer(p_account, p_hold))
+$$;
+
+-- A hold as it stands: the act that ended it, or the one that made it while it is open.
+CREATE OR REPLACE FUNCTION read_hold(p_account uuid, p_hold bigint) RETURNS jsonb LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+  SELECT jsonb_build_object('made', answer(p_account, p_hold), 'answer', answer(p_account, coalesce((hold_end(p_account, p_hold)).act, p_hold)))
+   WHERE EXISTS (SELECT FROM acts WHERE account = p_account AND act = p_hold AND kind = 'hold')
+$$;
+
 -- Spends a hold, or part of it, or (only where asked for) more than it (H2).
 CREATE OR REPLACE FUNCTION capture(
   p_account uuid, p_hold bigint, p_key uuid, p_fingerprint bigint, p_amount bigint, p_exceed boolean, p_actor text
@@ -55,14 +66,14 @@ DECLARE
   back record;
   more record;
 BEGIN
-  IF known IS NOT NULL THEN RETURN known; END IF;
+  IF known IS NOT NULL THEN RETURN with_hold(known, p_account, p_hold); END IF;
   SELECT * INTO held FROM acts WHERE account = p_account AND act = p_hold AND kind = 'hold';
   IF NOT FOUND THEN RETURN jsonb_build_object('status', 'no_hold'); END IF;
   spend := coalesce(p_amount, held.amount);
   ended := hold_end(p_account, p_hold);
   IF ended.act IS NOT NULL THEN
     IF ended.kind = 'capture' AND ended.amount = spend THEN
-      RETURN jsonb_build_object('status', 'replayed', 'answer', answer(p_account, ended.act));
+      RETURN with_hold(jsonb_build_object('status', 'replayed', 'answer', answer(p_account, ended.act)), p_account, p_hold);
     END IF;
     RETURN jsonb_build_object('status', 'hold_closed', 'ended', ended.kind, 'amount', ended.amount);
   END IF;
@@ -76,7 +87,7 @@ BEGIN
   w := post(w, 'capture', back.moves || repeat('c', cardinality(more.grants)), back.grants || more.grants, back.amounts || more.amounts,
             p_of => p_hold, p_amount => spend, p_actor => p_actor,
             p_operation => held.operation, p_quantity => held.quantity, p_details => held.details);
-  RETURN finish(w, p_key, p_fingerprint);
+  RETURN with_hold(finish(w, p_key, p_fingerprint), p_account, p_hold);
 END $$;
 
 -- Gives a hold back, whole (H3). `p_kind` is release, or timeout when time does it.
@@ -94,12 +105,14 @@ DECLARE
   known jsonb := recall(p_account, p_key, p_fingerprint);
   ended acts;
 BEGIN
-  IF known IS NOT NULL THEN RETURN known; END IF;
+  IF known IS NOT NULL THEN RETURN with_hold(known, p_account, p_hold); END IF;
   IF NOT EXISTS (SELECT FROM acts WHERE account = p_account AND act = p_hold AND kind = 'hold') THEN
     RETURN jsonb_build_object('status', 'no_hold');
   END IF;
   ended := hold_end(p_account, p_hold);
-  IF ended.kind = 'release' THEN RETURN jsonb_build_object('status', 'replayed', 'answer', answer(p_account, ended.act)); END IF;
+  IF ended.kind = 'release' THEN
+    RETURN with_hold(jsonb_build_object('status', 'replayed', 'answer', answer(p_account, ended.act)), p_account, p_hold);
+  END IF;
   IF ended.act IS NOT NULL THEN RETURN jsonb_build_object('status', 'hold_closed', 'ended', ended.kind, 'amount', ended.amount); END IF;
-  RETURN finish(let_go(w, p_hold, 'release', p_actor), p_key, p_fingerprint);
+  RETURN with_hold(finish(let_go(w, p_hold, 'release', p_actor), p_key, p_fingerprint), p_account, p_hold);
 END $$;

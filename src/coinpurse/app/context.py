@@ -1,0 +1,88 @@
+"""What every function of the app layer is given first."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from coinpurse.domain.catalog import Catalog
+from coinpurse.domain.credits import MAX_AMOUNT
+from coinpurse.domain.errors import Invalid
+from coinpurse.domain.ids import key_digest
+from coinpurse.settings import Settings
+from coinpurse.store.charges import Charges
+from coinpurse.store.db import Database
+from coinpurse.store.directory import Directory
+
+
+@dataclass(frozen=True)
+class Context:
+    """The database, the catalog in force and the settings."""
+
+    db: Database
+    catalog: Catalog
+    settings: Settings
+    charges: Charges = field(init=False)
+    directory: Directory = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "charges", Charges(self.db))
+        object.__setattr__(self, "directory", Directory(self.db))
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who asks. `test` says which accounts they may touch: True test accounts, False live ones, None any
+    (live first)."""
+
+    actor: str
+    test: bool | None = None
+
+
+def key_and_fingerprint(key: str | None, *request: Any) -> dict[str, Any]:
+    """The two arguments that make an act safe to repeat (S8). Without a key it gets one of its own, so that
+    our own repetitions are safe.
+
+    The fingerprint covers the kind of act and all that was asked for.
+    """
+    if key is not None and not 1 <= len(key) <= 255:
+        raise Invalid.at("/idempotency_key", "An idempotency key has 1 to 255 characters.")
+    text = msgspec.json.encode(request, order="deterministic")
+    fingerprint = int.from_bytes(hashlib.sha256(text).digest()[:8], "big", signed=True)
+    return {"key": key_digest(key) if key is not None else uuid.uuid4(), "fingerprint": fingerprint}
+
+
+def check_amount(amount: Any, pointer: str = "/amount", least: int = 0) -> int:
+    """An amount of credits: a whole number from `least` to MAX_AMOUNT (S6)."""
+    if not isinstance(amount, int) or isinstance(amount, bool) or not least <= amount <= MAX_AMOUNT:
+        raise Invalid.at(pointer, f"It must be a whole number from {least} to {MAX_AMOUNT:,}.")
+    return amount
+
+
+def priced(
+    ctx: Context, amount: int | None, operation: str | None, quantity: int | None
+) -> tuple[int, int | None]:
+    """What is asked for, in credits, and the quantity: either an amount or an operation that the rate card
+    prices (S5)."""
+    if (amount is None) == (operation is None):
+        raise Invalid.at("/amount", "Name either an amount, or an operation (with a quantity), not both.")
+    if operation is None:
+        if quantity is not None:
+            raise Invalid.at("/quantity", "A quantity goes with an operation.")
+        return check_amount(amount), None
+    quantity = 1 if quantity is None else quantity
+    return ctx.catalog.price_of(operation, quantity), quantity
+
+
+def details(member: str | None, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a charge carries along without meaning to us."""
+    found = {"member": member, "metadata": metadata}
+    return {name: value for name, value in found.items() if value is not None} or None
+
+
+def digest_of(answer: dict[str, Any]) -> UUID:
+    """Whose act an answer tells of."""
+    return UUID(answer["answer"]["account"])

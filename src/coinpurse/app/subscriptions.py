@@ -1,0 +1,302 @@
+"""Subscriptions: what gives monthly credits."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from coinpurse.app import wallets
+from coinpurse.app.context import Context, Who, key_and_fingerprint
+from coinpurse.domain.catalog import Plan
+from coinpurse.domain.credits import Page, Period, Preview, Renewal, Subscription, SubscriptionChange
+from coinpurse.domain.errors import Invalid, NotFound
+from coinpurse.domain.ids import make_id
+from coinpurse.store import shapes
+from coinpurse.store.db import instant
+from coinpurse.store.refusals import raise_refusal
+
+MONTHS = {"month": 1, "year": 12}
+UPGRADES = ("difference", "prorated", "restart", "at_renewal")
+MOST_TRIAL_DAYS = 730
+MOST_PERIODS = 120
+
+
+async def subscribe(
+    ctx: Context,
+    who: Who,
+    account: str,
+    *,
+    plan: str,
+    interval: str = "month",
+    starts_at: datetime | None = None,
+    trial_days: int = 0,
+    provider: str = "manual",
+    reference: str | None = None,
+    key: str | None = None,
+) -> SubscriptionChange:
+    """Begins a subscription (T1). Without a trial its first interval counts as paid; with one nothing is paid
+    until the trial's end (B8)."""
+    sold = plan_of(ctx, plan)
+    check_interval(interval)
+    if (
+        not isinstance(trial_days, int)
+        or isinstance(trial_days, bool)
+        or not 0 <= trial_days <= MOST_TRIAL_DAYS
+    ):
+        raise Invalid.at("/trial_days", f"It is a whole number of days from 0 to {MOST_TRIAL_DAYS}.")
+    if starts_at is not None and starts_at.tzinfo is None:
+        raise Invalid.at("/starts_at", "The instant needs its offset from UTC, such as a closing Z.")
+    answer = await ctx.db.call(
+        "subscribe",
+        account=await ctx.directory.account(account, who.test),
+        provider=provider,
+        terms=terms(sold, interval),
+        starts_at=starts_at,
+        trial_days=trial_days,
+        trial_credits=sold.monthly_credits if sold.trial_credits is None else sold.trial_credits,
+        actor=who.actor,
+        reference=reference,
+        **key_and_fingerprint(key, "subscribe", plan, interval, starts_at, trial_days, provider, reference),
+    )
+    return changed(account, answer)
+
+
+def plan_of(ctx: Context, plan: str) -> Plan:
+    """A plan of the catalog. Raises Invalid."""
+    if plan not in ctx.catalog.plans:
+        known = ", ".join(ctx.catalog.plans)
+        raise Invalid.at("/plan", f"The catalog has no plan {plan!r}. It has: {known}.")
+    return ctx.catalog.plans[plan]
+
+
+def check_interval(interval: str) -> None:
+    """Intervals are month and year. Raises Invalid."""
+    if interval not in MONTHS:
+        raise Invalid.at("/interval", "It is month or year.")
+
+
+def terms(plan: Plan, interval: str) -> dict[str, Any]:
+    """A plan's terms as they are kept with what was sold (P5)."""
+    return {
+        "plan": plan.id,
+        "months": MONTHS[interval],
+        "allocation": plan.monthly_credits,
+        "renewal": plan.renewal,
+        "grace": f"{int(plan.grace.total_seconds())} seconds",
+        "late_after": f"{int(plan.late_after.total_seconds())} seconds",
+        "cap": plan.cap,
+    }
+
+
+def changed(account: str, answer: Any) -> SubscriptionChange:
+    """The answer to an act on a subscription. Raises what was refused."""
+    raise_refusal(answer, account)
+    return shapes.subscription_change(account, answer["answer"], answer["status"] == "replayed")
+
+
+async def pay(
+    ctx: Context, who: Who, id: str, *, periods: int = 1, reference: str | None = None, key: str | None = None
+) -> SubscriptionChange:
+    """Records a payment made elsewhere for `periods` billing intervals; moves `paid_through` by as many (T6).
+    A `reference` makes it count once (P2)."""
+    if not isinstance(periods, int) or isinstance(periods, bool) or not 1 <= periods <= MOST_PERIODS:
+        raise Invalid.at("/periods", f"It is a whole number of billing intervals from 1 to {MOST_PERIODS}.")
+    return await _act(
+        ctx,
+        who,
+        id,
+        "pay",
+        key,
+        (periods, reference),
+        periods=periods,
+        actor=who.actor,
+        provider="manual",
+        reference=reference,
+    )
+
+
+async def cancel(
+    ctx: Context,
+    who: Who,
+    id: str,
+    *,
+    at: Literal["period_end", "now"] = "period_end",
+    reason: str | None = None,
+    key: str | None = None,
+) -> SubscriptionChange:
+    """Cancels at the end of what is paid (B3), or now (B4)."""
+    if at not in ("period_end", "now"):
+        raise Invalid.at("/at", "It is period_end or now.")
+    return await _act(
+        ctx, who, id, "cancel", key, (at, reason), now=at == "now", actor=who.actor, reason=reason
+    )
+
+
+async def resume(ctx: Context, who: Who, id: str, *, key: str | None = None) -> SubscriptionChange:
+    """Undoes a cancellation (B3), or takes a paused subscription up again (B11)."""
+    return await _act(ctx, who, id, "resume", key, (), actor=who.actor)
+
+
+async def pause(ctx: Context, who: Who, id: str, *, key: str | None = None) -> SubscriptionChange:
+    """Stops new periods (B11)."""
+    return await _act(ctx, who, id, "pause", key, (), actor=who.actor)
+
+
+async def change(
+    ctx: Context,
+    who: Who,
+    id: str,
+    *,
+    plan: str,
+    interval: str | None = None,
+    policy: str | None = None,
+    key: str | None = None,
+) -> SubscriptionChange:
+    """Changes plan or interval (B5, B9); without a policy by the catalog's."""
+    now = await get_subscription(ctx, who, id)
+    to, chosen = _choice(ctx, now, plan, interval, policy)
+    return await _act(
+        ctx, who, id, "change", key, (plan, interval, policy), terms=to, policy=chosen, actor=who.actor
+    )
+
+
+def _choice(
+    ctx: Context, now: Subscription, plan: str, interval: str | None, policy: str | None
+) -> tuple[dict[str, Any], str]:
+    """The terms after a change and the policy by which it is made."""
+    to = plan_of(ctx, plan)
+    check_interval(interval or now.interval)
+    if policy is not None and policy not in UPGRADES:
+        raise Invalid.at("/policy", f"It is one of {', '.join(UPGRADES)}.")
+    less = to.monthly_credits < now.allocation
+    default = ctx.catalog.policies.downgrade if less else ctx.catalog.policies.upgrade
+    return terms(to, interval or now.interval), policy or default
+
+
+async def preview(
+    ctx: Context, who: Who, id: str, *, plan: str, interval: str | None = None, policy: str | None = None
+) -> Preview:
+    """The credits and dates after a change, before it is made (U2): it is really made, and taken back with
+    its transaction."""
+    known, ref = await ctx.directory.owner("su", id, who.test)
+    before = await wallets.balance(ctx, who, known.id)
+    now = await get_subscription(ctx, who, id)
+    to, chosen = _choice(ctx, now, plan, interval, policy)
+    answer = await ctx.db.rehearse(
+        "change",
+        account=known.digest,
+        subscription=ref.act,
+        terms=to,
+        policy=chosen,
+        actor=who.actor,
+        **key_and_fingerprint(None, "preview"),
+    )
+    after = changed(known.id, answer)
+    pending = after.subscription.pending_change
+    return Preview(
+        policy=chosen,
+        subscription=after.subscription,
+        balance=after.balance,
+        available_before=before.available,
+        available_after=after.balance.available,
+        effective_at=pending.at if pending else after.balance.as_of,
+    )
+
+
+async def _act(
+    ctx: Context, who: Who, id: str, function: str, key: str | None, asked: tuple[Any, ...], **arguments: Any
+) -> SubscriptionChange:
+    known, ref = await ctx.directory.owner("su", id, who.test)
+    answer = await ctx.db.call(
+        function,
+        account=known.digest,
+        subscription=ref.act,
+        **arguments,
+        **key_and_fingerprint(key, function, id, *asked),
+    )
+    return changed(known.id, answer)
+
+
+async def subscriptions(ctx: Context, who: Who, account: str) -> list[Subscription]:
+    """All subscriptions of an account as they stand now, ended ones too, oldest first."""
+    digest = await ctx.directory.account(account, who.test)
+    raw = await wallets.standing(ctx, account, digest)
+    return shapes.subscriptions(account, digest, raw["terms"] or {})
+
+
+async def get_subscription(ctx: Context, who: Who, id: str) -> Subscription:
+    """A subscription as it stands now. Raises NotFound."""
+    known, _ = await ctx.directory.owner("su", id, who.test)
+    for one in await subscriptions(ctx, who, known.id):
+        if one.id == id:
+            return one
+    raise NotFound(f"There is no subscription {id!r}.")
+
+
+RENEWALS = """
+    SELECT * FROM coinpurse.renewals
+     WHERE (%(account)s::uuid IS NULL OR account = %(account)s) AND (%(state)s::text IS NULL OR
+       state = %(state)s)
+       AND (%(before)s::timestamptz IS NULL OR (period_start, account, subscription) < (%(before)s,
+         %(digest)s::uuid, %(number)s::bigint))
+       AND (%(test)s::boolean IS NULL OR EXISTS (SELECT FROM coinpurse.accounts a WHERE a.account =
+         renewals.account AND a.test = %(test)s))
+     ORDER BY period_start DESC, account DESC, subscription DESC LIMIT %(limit)s"""
+STATES = ("expected", "provisional", "granted", "late", "failed", "skipped")
+
+
+async def renewals(
+    ctx: Context,
+    who: Who,
+    *,
+    state: str | None = None,
+    account: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[Renewal]:
+    """Periods and what became of them, newest first (T7). What is due is made durable first, so that a late
+    one is listed whoever has looked (T4)."""
+    if state is not None and state not in STATES:
+        raise Invalid.at("/state", f"It is one of {', '.join(STATES)}.")
+    digest = (await ctx.directory.existing(account, who.test)).digest if account is not None else None
+    await ctx.db.call("sweep", limit=1000)
+    before, after_digest, number = _cursor(cursor)
+    rows = await ctx.db.rows(
+        RENEWALS,
+        {
+            "account": digest,
+            "state": state,
+            "before": before,
+            "digest": after_digest,
+            "number": number,
+            "test": who.test,
+            "limit": limit + 1,
+        },
+    )
+    names = await ctx.directory.names(list({row["account"] for row in rows}))
+    last = rows[limit - 1] if len(rows) > limit else None
+    following = (
+        f"{last['period_start'].isoformat()} {last['account']} {last['subscription']}" if last else None
+    )
+    return Page([_renewal(names[row["account"]].id, row) for row in rows[:limit]], following)
+
+
+def _cursor(cursor: str | None) -> tuple[datetime | None, str | None, int | None]:
+    if cursor is None:
+        return None, None, None
+    try:
+        start, digest, number = cursor.split(" ")
+        return instant(start), digest, int(number)
+    except ValueError:
+        raise Invalid.at("/cursor", "It is not a cursor that this list gave.") from None
+
+
+def _renewal(account: str, row: Any) -> Renewal:
+    return Renewal(
+        account=account,
+        subscription=make_id("su", row["account"], row["subscription"]),
+        plan=row["plan"],
+        period=Period(row["period_start"], row["period_end"]),
+        state=row["state"],
+        policy=row["policy"],
+        unpaid=row["unpaid"],
+        changed_at=row["changed_at"],
+    )

@@ -1,0 +1,18 @@
+"""What the worker does: makes durable what time has made true, and clears what is no longer needed."""
+
+from coinpurse.app.context import Context
+
+BATCH = 100
+
+
+async def sweep(ctx: Context, limit: int = BATCH) -> int:
+    """Brings up to `limit` accounts that are due up to now, and says how many (T4). With the sweep stopped
+    every answer is the same."""
+    done: int = await ctx.db.call("sweep", limit=limit)
+    return done
+
+
+async def forget_keys(ctx: Context) -> None:
+    """Empties the table of idempotency keys whose turn comes next: its keys are 35 to 70 days old and more
+    (S8)."""
+    await ctx.db.call("forget_keys")

@@ -1,0 +1,275 @@
+"""Spending, setting aside, giving back: what an app does with an account's credits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from coinpurse.app.context import Context, Who, check_amount, details, key_and_fingerprint, priced
+from coinpurse.domain.credits import Balance, Charge, Hold, Quote, Reversal, Taken
+from coinpurse.domain.errors import CoinpurseError, Invalid, NotFound
+from coinpurse.domain.ids import make_id
+from coinpurse.store import shapes
+from coinpurse.store.charges import Request
+from coinpurse.store.directory import Known
+from coinpurse.store.refusals import no_account, raise_refusal
+
+HOLD_SECONDS = 3_600
+MOST_HOLD_SECONDS = 604_800
+MOST_IN_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """One charge of a batch."""
+
+    account: str
+    amount: int | None = None
+    operation: str | None = None
+    quantity: int | None = None
+    member: str | None = None
+    metadata: dict[str, Any] | None = None
+    key: str | None = None
+
+
+async def balance(ctx: Context, who: Who, account: str, at: datetime | None = None) -> Balance:
+    """The balance now, or as it was at a past instant (T4, L3)."""
+    digest = await ctx.directory.account(account, who.test)
+    if at is not None:
+        answer = await ctx.db.call("balance_at", account=digest, at=at)
+        raise_refusal(answer, account)
+        return shapes.balance(account, digest, answer["balance"])
+    return shapes.balance(account, digest, await standing(ctx, account, digest))
+
+
+async def standing(ctx: Context, account: str, digest: UUID) -> Any:
+    """The account as it stands now, with its open grants; what is due is made durable first."""
+    while True:
+        rows = await ctx.db.rows("SELECT * FROM coinpurse.balance(%s)", [digest])
+        if not rows:
+            raise no_account(account)
+        if not rows[0]["due"]:
+            return rows[0]["balance"]
+        await ctx.db.call("touch", account=digest)
+
+
+async def charge(
+    ctx: Context,
+    who: Who,
+    account: str,
+    *,
+    amount: int | None = None,
+    operation: str | None = None,
+    quantity: int | None = None,
+    member: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    key: str | None = None,
+) -> Charge:
+    """Spends credits: monthly first, then add-on, all or nothing (S1-S8). Raises InsufficientCredits,
+    IdempotencyConflict, AccountNotFound, Invalid."""
+    asked = ChargeRequest(account, amount, operation, quantity, member, metadata, key)
+    return await ctx.charges.one(await _request(ctx, who, asked))
+
+
+async def charge_batch(
+    ctx: Context, who: Who, items: Sequence[ChargeRequest]
+) -> list[Charge | CoinpurseError]:
+    """Makes up to 1,000 charges, each answered on its own, in order; one that is refused doesn't touch its
+    neighbours."""
+    if not 1 <= len(items) <= MOST_IN_BATCH:
+        raise Invalid.at("", f"A batch has 1 to {MOST_IN_BATCH:,} charges.")
+    answers: list[Charge | CoinpurseError | None] = [None] * len(items)
+    asked: dict[int, Request] = {}
+    for number, item in enumerate(items):
+        try:
+            asked[number] = await _request(ctx, who, item)
+        except CoinpurseError as refused:
+            answers[number] = refused
+    for number, answer in zip(asked, await ctx.charges.many(list(asked.values())), strict=True):
+        answers[number] = answer
+    return [answer for answer in answers if answer is not None]
+
+
+async def _request(ctx: Context, who: Who, asked: ChargeRequest) -> Request:
+    amount, quantity = priced(ctx, asked.amount, asked.operation, asked.quantity)
+    carried = details(asked.member, asked.metadata)
+    return Request(
+        account=asked.account,
+        digest=await ctx.directory.account(asked.account, who.test),
+        amount=amount,
+        operation=asked.operation,
+        quantity=quantity,
+        details=msgspec.json.encode(carried).decode() if carried else None,
+        actor=who.actor,
+        **key_and_fingerprint(asked.key, "charge", asked.amount, asked.operation, quantity, carried),
+    )
+
+
+async def get_charge(ctx: Context, who: Who, charge_id: str) -> Charge:
+    """A charge as it was answered. Raises NotFound."""
+    known, ref = await ctx.directory.owner("ch", charge_id, who.test)
+    found = await ctx.db.call("read_act", account=known.digest, act=ref.act)
+    if found is None or found["kind"] not in ("charge", "capture"):
+        raise NotFound(f"There is no charge {charge_id!r}.")
+    return shapes.charge(known.id, found)
+
+
+async def quote(
+    ctx: Context,
+    who: Who,
+    account: str,
+    *,
+    amount: int | None = None,
+    operation: str | None = None,
+    quantity: int | None = None,
+) -> Quote:
+    """What a charge would cost and which grants would pay; changes nothing (S5)."""
+    cost, quantity = priced(ctx, amount, operation, quantity)
+    digest = await ctx.directory.account(account, who.test)
+    raw = await standing(ctx, account, digest)
+    now = shapes.balance(account, digest, raw)
+    affordable = cost <= now.available
+    return Quote(
+        account=account,
+        amount=cost,
+        operation=operation,
+        quantity=quantity,
+        affordable=affordable,
+        shortfall=max(0, cost - now.available),
+        taken=_would_take(digest, raw, cost) if affordable else [],
+        balance=now,
+    )
+
+
+def _would_take(digest: Any, raw: Any, cost: int) -> list[Taken]:
+    parts = []
+    for grant, letter, remaining in zip(raw["live"], raw["kinds"], raw["remaining"], strict=True):
+        part = min(remaining, cost)
+        if part > 0:
+            parts.append(Taken(make_id("gr", digest, grant), shapes.KINDS[letter], part))
+        cost -= part
+    return parts
+
+
+async def hold(
+    ctx: Context,
+    who: Who,
+    account: str,
+    *,
+    amount: int | None = None,
+    operation: str | None = None,
+    quantity: int | None = None,
+    member: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    expires_in: int | None = None,
+    key: str | None = None,
+) -> Hold:
+    """Sets credits aside for work that can fail (H1). `expires_in` is in seconds: 1 to 604,800, by default
+    3,600."""
+    asked = amount
+    amount, quantity = priced(ctx, amount, operation, quantity)
+    check_amount(amount, least=1)
+    seconds = HOLD_SECONDS if expires_in is None else expires_in
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 1 <= seconds <= MOST_HOLD_SECONDS:
+        raise Invalid.at(
+            "/expires_in", f"It must be a whole number of seconds from 1 to {MOST_HOLD_SECONDS:,}."
+        )
+    carried = details(member, metadata)
+    answer = await ctx.db.call(
+        "hold",
+        account=await ctx.directory.account(account, who.test),
+        amount=amount,
+        expires_in=seconds,
+        operation=operation,
+        quantity=quantity,
+        details=carried,
+        actor=who.actor,
+        **key_and_fingerprint(key, "hold", asked, operation, quantity, carried, seconds),
+    )
+    raise_refusal(answer, account)
+    return shapes.hold(account, answer["answer"], replayed=answer["status"] == "replayed")
+
+
+async def capture(
+    ctx: Context,
+    who: Who,
+    hold_id: str,
+    *,
+    amount: int | None = None,
+    exceed: bool = False,
+    key: str | None = None,
+) -> Hold:
+    """Spends a hold, all of it or `amount`; the rest goes back (H2). More than was held only with
+    `exceed`."""
+    if amount is not None:
+        check_amount(amount)
+    known, ref = await ctx.directory.owner("ho", hold_id, who.test)
+    answer = await ctx.db.call(
+        "capture",
+        account=known.digest,
+        hold=ref.act,
+        amount=amount,
+        exceed=exceed,
+        actor=who.actor,
+        **key_and_fingerprint(key, "capture", hold_id, amount, exceed),
+    )
+    return _ended(known, answer)
+
+
+async def release(ctx: Context, who: Who, hold_id: str, *, key: str | None = None) -> Hold:
+    """Gives a hold back (H3)."""
+    known, ref = await ctx.directory.owner("ho", hold_id, who.test)
+    answer = await ctx.db.call(
+        "release",
+        account=known.digest,
+        hold=ref.act,
+        actor=who.actor,
+        **key_and_fingerprint(key, "release", hold_id),
+    )
+    return _ended(known, answer)
+
+
+def _ended(known: Known, answer: Any) -> Hold:
+    raise_refusal(answer, known.id)
+    return shapes.hold(known.id, answer["answer"], answer["made"], answer["status"] == "replayed")
+
+
+async def get_hold(ctx: Context, who: Who, hold_id: str) -> Hold:
+    """A hold as it stands now; one whose time has run out is expired, whether or not anybody has looked
+    (T4)."""
+    known, ref = await ctx.directory.owner("ho", hold_id, who.test)
+    await standing(ctx, known.id, known.digest)
+    found = await ctx.db.call("read_hold", account=known.digest, hold=ref.act)
+    if found is None:
+        raise NotFound(f"There is no hold {hold_id!r}.")
+    return shapes.hold(known.id, found["answer"], found["made"])
+
+
+async def reverse(
+    ctx: Context,
+    who: Who,
+    charge_id: str,
+    *,
+    amount: int | None = None,
+    reason: str | None = None,
+    key: str | None = None,
+) -> Reversal:
+    """Gives credits of a charge back to the grants they came from, all that is left or `amount` (F1, F2)."""
+    if amount is not None:
+        check_amount(amount, least=1)
+    known, ref = await ctx.directory.owner("ch", charge_id, who.test)
+    answer = await ctx.db.call(
+        "reverse",
+        account=known.digest,
+        charge=ref.act,
+        amount=amount,
+        compensate=ctx.catalog.policies.reverse_expired == "compensate",
+        actor=who.actor,
+        reason=reason,
+        **key_and_fingerprint(key, "reverse", charge_id, amount, reason),
+    )
+    raise_refusal(answer, known.id)
+    return shapes.reversal(known.id, answer["answer"], answer["status"] == "replayed")

@@ -1,0 +1,223 @@
+"""The hot path: charges, one or many, travel together in one call of `charge_many`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from coinpurse.domain.credits import Charge, Taken
+from coinpurse.domain.errors import CoinpurseError, IdempotencyConflict
+from coinpurse.domain.ids import make_id
+from coinpurse.store import arrays, shapes
+from coinpurse.store.coalesce import Coalescer
+from coinpurse.store.db import Database
+from coinpurse.store.refusals import key_conflict, refusal
+
+CHARGE_MANY = "SELECT * FROM coinpurse.charge_many(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+TERMS = """
+    SELECT t.account, t.version, t.terms FROM unnest(%s::uuid[], %s::bigint[]) AS asked(account, version)
+      JOIN coinpurse.terms t USING (account, version)"""
+KNOWN_TERMS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One charge that is asked for: priced, validated, and with a key."""
+
+    account: str
+    digest: UUID
+    key: UUID
+    fingerprint: int
+    amount: int
+    operation: str | None
+    quantity: int | None
+    details: str | None
+    actor: str
+
+
+Outcome = Charge | CoinpurseError
+
+
+class Charges:
+    """Charges accounts. Single charges that wait at the same time share a call; a list goes as it is."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._terms: dict[tuple[UUID, int], Any] = {}
+        self._single = Coalescer(self.many)
+
+    async def one(self, request: Request) -> Charge:
+        """Makes one charge. Raises what is refused (S4, S8)."""
+        outcome = await self._single.submit(request)
+        if isinstance(outcome, CoinpurseError):
+            raise outcome
+        return outcome
+
+    async def many(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Makes charges, each on its own, and answers in their order; several of one account are made in
+        their order."""
+        distinct: dict[tuple[UUID, UUID], Request] = {}
+        for request in requests:
+            distinct.setdefault((request.digest, request.key), request)
+        outcomes = await self._distinct(list(distinct.values()))
+        return list(_for_each(requests, distinct, outcomes))
+
+    async def _distinct(self, requests: list[Request]) -> dict[tuple[UUID, UUID], Outcome]:
+        requests.sort(key=lambda request: request.digest.bytes)  # stable: each account's own order stays
+        rows = {row[0]: row for row in await self._db.tuples(CHARGE_MANY, _columns(requests))}
+        terms = await self._terms_of(requests, rows.values())
+        outcomes: dict[tuple[UUID, UUID], Outcome] = {}
+        for number, request in enumerate(requests, 1):
+            row = rows.get(number)
+            if row is not None and row[1] == "done":
+                outcome: Outcome = await self._made(request, row, terms)
+            elif row is not None and row[1] == "conflict":
+                outcome = key_conflict()
+            else:  # replayed, unsure, or no such account
+                outcome = await self._careful(request)
+            outcomes[request.digest, request.key] = outcome
+        return outcomes
+
+    async def _made(
+        self, request: Request, row: tuple[Any, ...], terms: dict[tuple[UUID, int], Any]
+    ) -> Charge:
+        if row[10] or row[13]:  # promotional or compensation credits, kind by kind, are not in the row
+            return shapes.charge(
+                request.account, await self._db.call("read_act", account=request.digest, act=row[2])
+            )
+        return _charge(request, row, terms)
+
+    async def _careful(self, request: Request) -> Outcome:
+        answer = await self._db.call(
+            "charge",
+            account=request.digest,
+            key=request.key,
+            fingerprint=request.fingerprint,
+            amount=request.amount,
+            operation=request.operation,
+            quantity=request.quantity,
+            details=msgspec.json.decode(request.details) if request.details else None,
+            actor=request.actor,
+        )
+        refused = refusal(answer, request.account)
+        return refused or shapes.charge(request.account, answer["answer"], answer["status"] == "replayed")
+
+    async def _terms_of(
+        self, requests: Sequence[Request], rows: Iterable[tuple[Any, ...]]
+    ) -> dict[tuple[UUID, int], Any]:
+        """Versions of the terms never change, so each is read once."""
+        needed = {(requests[row[0] - 1].digest, row[8]) for row in rows if row[1] == "done" and row[8]}
+        missing = [pair for pair in needed if pair not in self._terms]
+        if missing:
+            if len(self._terms) > KNOWN_TERMS:
+                self._terms = {}
+            columns = (
+                arrays.uuids([account for account, _ in missing]),
+                arrays.bigints([version for _, version in missing]),
+            )
+            for account, version, terms in await self._db.tuples(TERMS, columns):
+                self._terms[account, version] = terms
+        return self._terms
+
+
+def _columns(requests: Sequence[Request]) -> tuple[Any, ...]:
+    accounts, first, last = _grouped(requests)
+    return (
+        arrays.uuids(accounts),
+        arrays.ints(first),
+        arrays.ints(last),
+        arrays.uuids([r.key for r in requests]),
+        arrays.bigints([r.fingerprint for r in requests]),
+        arrays.bigints([r.amount for r in requests]),
+        arrays.texts([r.operation for r in requests]),
+        arrays.bigints_or_null([r.quantity for r in requests]),
+        arrays.texts([r.details for r in requests]),
+        arrays.texts([r.actor for r in requests]),
+    )
+
+
+def _grouped(requests: Sequence[Request]) -> tuple[list[UUID], list[int], list[int]]:
+    """The accounts of sorted requests, with the numbers (from 1) of each one's first and last."""
+    accounts: list[UUID] = []
+    first: list[int] = []
+    last: list[int] = []
+    for number, request in enumerate(requests, 1):
+        if not accounts or accounts[-1] != request.digest:
+            accounts.append(request.digest)
+            first.append(number)
+            last.append(number)
+        last[-1] = number
+    return accounts, first, last
+
+
+def _for_each(
+    requests: Sequence[Request],
+    distinct: dict[tuple[UUID, UUID], Request],
+    outcomes: dict[tuple[UUID, UUID], Outcome],
+) -> Iterable[Outcome]:
+    """Each request's own answer: of two with one key, the second is a replay, or a conflict (S8)."""
+    for request in requests:
+        pair = (request.digest, request.key)
+        outcome = outcomes[pair]
+        if distinct[pair] is request or isinstance(outcome, IdempotencyConflict):
+            yield outcome
+        elif distinct[pair].fingerprint != request.fingerprint:
+            yield key_conflict()
+        else:
+            yield replace(outcome, replayed=True) if isinstance(outcome, Charge) else outcome
+
+
+def _charge(request: Request, row: tuple[Any, ...], terms: dict[tuple[UUID, int], Any]) -> Charge:
+    (
+        _,
+        _,
+        act,
+        sequence,
+        at,
+        grants,
+        amounts,
+        kinds,
+        version,
+        monthly,
+        other,
+        addon,
+        held_monthly,
+        held_other,
+        held_addon,
+        frozen_monthly,
+        frozen_other,
+        frozen_addon,
+    ) = row
+    details = msgspec.json.decode(request.details) if request.details else {}
+    raw = {
+        "as_of": at,
+        "sequence": sequence,
+        "monthly": monthly,
+        "other": other,
+        "addon": addon,
+        "held_monthly": held_monthly,
+        "held_other": held_other,
+        "held_addon": held_addon,
+        "frozen_monthly": frozen_monthly,
+        "frozen_other": frozen_other,
+        "frozen_addon": frozen_addon,
+        "others": [],
+        "terms": terms[request.digest, version] if version else None,
+    }
+    return Charge(
+        id=make_id("ch", request.digest, act),
+        account=request.account,
+        amount=request.amount,
+        operation=request.operation,
+        quantity=request.quantity,
+        member=details.get("member"),
+        metadata=details.get("metadata"),
+        taken=[
+            Taken(make_id("gr", request.digest, grant), shapes.KINDS[kind], amount)
+            for grant, kind, amount in zip(grants or (), kinds, amounts or (), strict=True)
+        ],
+        balance=shapes.balance(request.account, request.digest, raw),
+        created_at=at,
+    )
