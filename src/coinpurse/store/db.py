@@ -86,12 +86,7 @@ class Database:
     async def rows(self, query: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         """The rows of a read, as dictionaries."""
 
-        async def once(conn: Connection) -> list[dict[str, Any]]:
-            async with conn.cursor(row_factory=dict_row, binary=True) as cursor:
-                await cursor.execute(query, parameters)
-                return await cursor.fetchall()
-
-        return await self.work(once)
+        return await self.work(lambda conn: dict_rows(conn, query, parameters))
 
     async def tuples(self, query: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of a call on the hot path, as tuples."""
@@ -119,6 +114,15 @@ class Database:
                     raise _unreachable() from error
             await asyncio.sleep(random.uniform(0, 0.02 * 3**attempt))
         raise AssertionError("unreachable")
+
+
+async def dict_rows(
+    conn: Connection, query: str, parameters: Sequence[Any] | dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of a read on a connection that the caller has."""
+    async with conn.cursor(row_factory=dict_row, binary=True) as cursor:
+        await cursor.execute(query, parameters)
+        return await cursor.fetchall()
 
 
 def _call(function: str, arguments: dict[str, Any]) -> tuple[sql.Composed, dict[str, Any]]:

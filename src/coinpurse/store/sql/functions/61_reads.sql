@@ -61,3 +61,8 @@ LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS
    WHERE p_before IS NULL OR e.sequence < p_before
    ORDER BY e.sequence DESC LIMIT p_limit
 $$;
+
+-- The next instant at which time will change an account.
+CREATE OR REPLACE FUNCTION next_instant(p_account uuid) RETURNS timestamptz LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp AS $$
+  SELECT coalesce((SELECT at FROM due(p_account)), 'infinity')
+$$;

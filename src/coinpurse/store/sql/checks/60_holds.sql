@@ -1,0 +1,6 @@
+-- Each hold is open, with its row, or was ended once (H3).
+SELECT a.account, a.act, 'hold ' || a.act || CASE WHEN h.hold IS NULL THEN ' is not open and was ended ' ELSE ' is open and was ended ' END || e.times || ' times' AS fault
+  FROM coinpurse.acts a
+  LEFT JOIN coinpurse.holds h ON h.account = a.account AND h.hold = a.act
+ CROSS JOIN LATERAL (SELECT count(*) AS times FROM coinpurse.acts e WHERE e.account = a.account AND e.of = a.act AND e.kind IN ('capture', 'release', 'timeout')) e
+ WHERE a.account = ANY(%(accounts)s) AND a.kind = 'hold' AND e.times <> (h.hold IS NULL)::int
