@@ -14,12 +14,16 @@ from coinpurse.store import arrays, shapes
 from coinpurse.store.coalesce import Coalescer
 from coinpurse.store.db import Database
 from coinpurse.store.refusals import key_conflict, refusal
+from coinpurse.store.shapes import Terms
 
 CHARGE_MANY = "SELECT * FROM coinpurse.charge_many(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 TERMS = """
     SELECT t.account, t.version, t.terms FROM unnest(%s::uuid[], %s::bigint[]) AS asked(account, version)
       JOIN coinpurse.terms t USING (account, version)"""
 KNOWN_TERMS = 50_000
+
+TermsKnown = dict[tuple[UUID, int], Terms]
+NO_TERMS = shapes.terms("", UUID(int=0), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Charges:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._terms: dict[tuple[UUID, int], Any] = {}
+        self._terms: TermsKnown = {}
         self._single = Coalescer(self.many)
 
     async def one(self, request: Request) -> Charge:
@@ -80,9 +84,7 @@ class Charges:
             outcomes[request.digest, request.key] = outcome
         return outcomes
 
-    async def _made(
-        self, request: Request, row: tuple[Any, ...], terms: dict[tuple[UUID, int], Any]
-    ) -> Charge:
+    async def _made(self, request: Request, row: tuple[Any, ...], terms: TermsKnown) -> Charge:
         if row[10] or row[13]:  # promotional or compensation credits, kind by kind, are not in the row
             return shapes.charge(
                 request.account, await self._db.call("read_act", account=request.digest, act=row[2])
@@ -104,12 +106,15 @@ class Charges:
         refused = refusal(answer, request.account)
         return refused or shapes.charge(request.account, answer["answer"], answer["status"] == "replayed")
 
-    async def _terms_of(
-        self, requests: Sequence[Request], rows: Iterable[tuple[Any, ...]]
-    ) -> dict[tuple[UUID, int], Any]:
+    async def _terms_of(self, requests: Sequence[Request], rows: Iterable[tuple[Any, ...]]) -> TermsKnown:
         """Versions of the terms never change, so each is read once."""
-        needed = {(requests[row[0] - 1].digest, row[8]) for row in rows if row[1] == "done" and row[8]}
-        missing = [pair for pair in needed if pair not in self._terms]
+        names = {
+            (r.digest, row[8]): r.account
+            for row in rows
+            if row[1] == "done" and row[8]
+            for r in (requests[row[0] - 1],)
+        }
+        missing = [pair for pair in names if pair not in self._terms]
         if missing:
             if len(self._terms) > KNOWN_TERMS:
                 self._terms = {}
@@ -118,7 +123,7 @@ class Charges:
                 arrays.bigints([version for _, version in missing]),
             )
             for account, version, terms in await self._db.tuples(TERMS, columns):
-                self._terms[account, version] = terms
+                self._terms[account, version] = shapes.terms(names[account, version], account, terms)
         return self._terms
 
 
@@ -169,7 +174,7 @@ def _for_each(
             yield replace(outcome, replayed=True) if isinstance(outcome, Charge) else outcome
 
 
-def _charge(request: Request, row: tuple[Any, ...], terms: dict[tuple[UUID, int], Any]) -> Charge:
+def _charge(request: Request, row: tuple[Any, ...], terms: TermsKnown) -> Charge:
     (
         _,
         _,
@@ -191,8 +196,7 @@ def _charge(request: Request, row: tuple[Any, ...], terms: dict[tuple[UUID, int]
         frozen_addon,
     ) = row
     details = msgspec.json.decode(request.details) if request.details else {}
-    raw = {
-        "as_of": at,
+    numbers = {
         "sequence": sequence,
         "monthly": monthly,
         "other": other,
@@ -203,9 +207,9 @@ def _charge(request: Request, row: tuple[Any, ...], terms: dict[tuple[UUID, int]
         "frozen_monthly": frozen_monthly,
         "frozen_other": frozen_other,
         "frozen_addon": frozen_addon,
-        "others": [],
-        "terms": terms[request.digest, version] if version else None,
+        "others": (),
     }
+    shown = terms[request.digest, version] if version else NO_TERMS
     return Charge(
         id=make_id("ch", request.digest, act),
         account=request.account,
@@ -218,6 +222,6 @@ def _charge(request: Request, row: tuple[Any, ...], terms: dict[tuple[UUID, int]
             Taken(make_id("gr", request.digest, grant), shapes.KINDS[kind], amount)
             for grant, kind, amount in zip(grants or (), kinds, amounts or (), strict=True)
         ],
-        balance=shapes.balance(request.account, request.digest, raw),
+        balance=shapes.balance_of(request.account, at, numbers, shown),
         created_at=at,
     )

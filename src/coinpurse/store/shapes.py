@@ -1,6 +1,7 @@
 """From what the SQL functions answer to the values of the domain."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,35 +32,59 @@ KINDS: dict[str, Kind] = {"m": "monthly", "p": "promo", "c": "compensation", "a"
 HOLD_ENDS = {"capture": "captured", "release": "released", "timeout": "expired"}
 
 
-def balance(account: str, digest: UUID, raw: Raw) -> Balance:
-    """A balance out of the numbers after an act and the terms that were in force."""
-    terms = raw["terms"] or {}
-    held = raw["held_monthly"] + raw["held_other"] + raw["held_addon"]
-    return Balance(
-        account=account,
-        as_of=when(raw["as_of"]),
-        sequence=raw["sequence"],
-        available=raw["monthly"] + raw["other"] + raw["addon"],
-        held=held,
-        buckets=Buckets(
-            monthly=_monthly(raw, terms),
-            addon=AddonBucket(available=raw["addon"], held=raw["held_addon"], frozen=raw["frozen_addon"]),
-            other=[OtherBucket(**one) for one in raw["others"]],
-        ),
-        subscription=_main_subscription(account, digest, terms),
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a balance shows besides numbers: one version of it, which never changes."""
+
+    allocation: int
+    period: Period | None
+    renews_at: datetime | None
+    provisional: bool
+    renewing: bool
+    subscription: Subscription | None
+
+
+def terms(account: str, digest: UUID, raw: Raw | None) -> Terms:
+    """A version of the terms out of its JSON; None stands for an account that never had a subscription."""
+    raw = raw or {}
+    return Terms(
+        allocation=raw.get("allocation", 0),
+        period=period(raw.get("period")),
+        renews_at=instant(raw.get("renews_at")),
+        provisional=raw.get("provisional", False),
+        renewing=raw.get("renewing", False),
+        subscription=_main_subscription(account, digest, raw),
     )
 
 
-def _monthly(raw: Raw, terms: Raw) -> MonthlyBucket:
-    return MonthlyBucket(
-        available=raw["monthly"],
-        held=raw["held_monthly"],
-        frozen=raw["frozen_monthly"],
-        allocation=terms.get("allocation", 0),
-        period=period(terms.get("period")),
-        renews_at=instant(terms.get("renews_at")),
-        provisional=terms.get("provisional", False),
-        renewing=terms.get("renewing", False),
+def balance(account: str, digest: UUID, raw: Raw) -> Balance:
+    """A balance out of the JSON of the numbers after an act and the terms that were in force."""
+    return balance_of(account, when(raw["as_of"]), raw, terms(account, digest, raw["terms"]))
+
+
+def balance_of(account: str, as_of: datetime, raw: Raw, shown: Terms) -> Balance:
+    """A balance out of numbers and terms."""
+    return Balance(
+        account=account,
+        as_of=as_of,
+        sequence=raw["sequence"],
+        available=raw["monthly"] + raw["other"] + raw["addon"],
+        held=raw["held_monthly"] + raw["held_other"] + raw["held_addon"],
+        buckets=Buckets(
+            monthly=MonthlyBucket(
+                available=raw["monthly"],
+                held=raw["held_monthly"],
+                frozen=raw["frozen_monthly"],
+                allocation=shown.allocation,
+                period=shown.period,
+                renews_at=shown.renews_at,
+                provisional=shown.provisional,
+                renewing=shown.renewing,
+            ),
+            addon=AddonBucket(available=raw["addon"], held=raw["held_addon"], frozen=raw["frozen_addon"]),
+            other=[OtherBucket(**one) for one in raw["others"]],
+        ),
+        subscription=shown.subscription,
     )
 
 
