@@ -1,4 +1,4 @@
-"""Which grants pay, in which order, and where credits go back to (S1-S3, H2, F1). Knows nothing of accounts or time."""
+"""Which grants pay, in which order, and where credits go back to (S1-S3, H2, F1)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,23 +12,36 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Burnable(Protocol):
-    """What the burn order looks at: `number` is that of the act that made the grant, `expires_at` None is never."""
+    """What the burn order looks at: `number` is that of the grant's act, `expires_at` None is never."""
 
     @property
-    def kind(self) -> Kind: ...
+    def kind(self) -> Kind:
+        """The bucket it belongs to."""
+        ...
+
     @property
-    def priority(self) -> int: ...
+    def priority(self) -> int:
+        """Lower burns first within a bucket."""
+        ...
+
     @property
-    def expires_at(self) -> datetime | None: ...
+    def expires_at(self) -> datetime | None:
+        """The sooner, the earlier it burns."""
+        ...
+
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """The older, the earlier it burns."""
+        ...
 
 
 class Spendable(Burnable, Protocol):
     """What taking looks at besides: the credits of a grant that can be spent."""
 
     @property
-    def available(self) -> int: ...
+    def available(self) -> int:
+        """Credits, never negative."""
+        ...
 
 
 B = TypeVar("B", bound=Burnable)
@@ -61,7 +74,7 @@ def take(grants: Iterable[S], amount: int) -> list[tuple[S, int]]:
 
 
 def split(parts: Sequence[tuple[P, int]], amount: int) -> tuple[list[tuple[P, int]], list[tuple[P, int]]]:
-    """Cuts what was taken in two: the first-taken `amount`, in burn order, and the rest, last-taken first (H2)."""
+    """Cuts what was taken in two: the first-taken `amount` in burn order, the rest last-taken first (H2)."""
     first, rest = [], []
     for owner, part in parts:
         kept = min(part, amount)

@@ -11,16 +11,23 @@ from coinpurse.domain.errors import IdempotencyConflict, Invalid, NotFound
 from coinpurse.domain.model import holds, spending, subscriptions
 from coinpurse.domain.model.lifecycle import advance
 from coinpurse.domain.model.state import (
-    MOVEMENTS,
     Act,
     ChargeState,
     HoldState,
-    Line,
     State,
     SubscriptionState,
     Terms,
 )
-from coinpurse.domain.model.views import balance, grant_view, renewal_views, subscription_view, taken
+from coinpurse.domain.model.views import (
+    balance,
+    charge_view,
+    entry_view,
+    grant_view,
+    hold_view,
+    renewal_views,
+    reversal_view,
+    subscription_view,
+)
 
 A = TypeVar("A", credits.Charge, credits.Hold, credits.Reversal, credits.Grant, credits.SubscriptionChange)
 T = TypeVar("T")
@@ -47,6 +54,7 @@ class Model:
         advance(self.state)
 
     def balance(self) -> credits.Balance:
+        """The balance now."""
         advance(self.state)
         return balance(self.state, self.state.now)
 
@@ -67,7 +75,7 @@ class Model:
 
     def entries(self) -> list[credits.Entry]:
         """The ledger, first line first (L1)."""
-        return [_entry(act, line) for act in self.acts() for line in act.lines]
+        return [entry_view(act, line) for act in self.acts() for line in act.lines]
 
     def renewals(self) -> list[credits.Renewal]:
         """One line per subscription and period (T7)."""
@@ -75,27 +83,28 @@ class Model:
         return renewal_views(self.state)
 
     def grants(self) -> list[credits.Grant]:
+        """Every grant ever made, oldest first."""
         advance(self.state)
         return [grant_view(self.state, grant, None) for grant in self.state.grants.values()]
 
     # Spending and holding
 
     def charge(self, amount: int, *, key: str | None = None) -> credits.Charge:
+        """S1-S6."""
         _check_amount(amount, 0)
-        return self._once(key, ("charge", amount), lambda: self._charge(spending.charge(self.state, amount)))
+        return self._once(key, ("charge", amount), lambda: self._charged(amount))
 
     def hold(self, amount: int, *, expires_in: int = 3600, key: str | None = None) -> credits.Hold:
+        """H1. `expires_in` is in seconds."""
         _check_amount(amount, 1)
         if not _is_whole(expires_in) or not 1 <= expires_in <= LONGEST_HOLD:
             raise Invalid.at("/expires_in", f"A hold lasts from 1 to {LONGEST_HOLD:,} seconds.")
-        place = holds.place
-        return self._once(
-            key, ("hold", amount, expires_in), lambda: self._hold(place(self.state, amount, expires_in))
-        )
+        return self._once(key, ("hold", amount, expires_in), lambda: self._held(amount, expires_in))
 
     def capture(
         self, hold: str, amount: int | None = None, *, exceed: bool = False, key: str | None = None
     ) -> credits.Hold:
+        """H2, H3. Without an amount, all that is held."""
         if amount is not None:
             _check_amount(amount, 0)
 
@@ -110,6 +119,8 @@ class Model:
         return self._once(key, ("capture", hold, amount, exceed), do)
 
     def release(self, hold: str, *, key: str | None = None) -> credits.Hold:
+        """H3."""
+
         def do() -> credits.Hold:
             held = _find(self.state.holds, hold)
             if holds.refuse_other_end(held, ("release", 0)):
@@ -128,13 +139,14 @@ class Model:
         reason: str | None = None,
         key: str | None = None,
     ) -> credits.Reversal:
+        """F1, F2. Without an amount, all that is left."""
         if amount is not None:
             _check_amount(amount, 1)
 
         def do() -> credits.Reversal:
             charged = _find(self.state.charges, charge)
             done = spending.reverse(self.state, charged, amount, compensate=compensate, reason=reason)
-            return self._reversal(charged, done, reason)
+            return reversal_view(self.state, charged, done, self._shown())
 
         return self._once(key, ("reverse", charge, amount, compensate, reason), do)
 
@@ -150,6 +162,7 @@ class Model:
         reason: str | None = None,
         key: str | None = None,
     ) -> credits.Grant:
+        """Credits by support or through the API."""
         _check_amount(amount, 1)
         if kind not in ("addon", "promo", "compensation"):
             raise Invalid.at(
@@ -191,6 +204,7 @@ class Model:
     def revoke(
         self, grant: str, amount: int | None = None, *, reason: str | None = None, key: str | None = None
     ) -> credits.Grant:
+        """Takes back what is unspent: all of it, or an amount."""
         if amount is not None:
             _check_amount(amount, 1)
 
@@ -211,6 +225,8 @@ class Model:
         trial_days: int = 0,
         key: str | None = None,
     ) -> credits.SubscriptionChange:
+        """Starts a subscription, at `starts_at` or now, after a trial of so many days of 24 hours."""
+
         def do() -> credits.SubscriptionChange:
             return self._changed(subscriptions.subscribe(self.state, terms, starts_at, trial_days))
 
@@ -219,6 +235,7 @@ class Model:
     def pay(
         self, subscription: str, periods: int = 1, *, key: str | None = None
     ) -> credits.SubscriptionChange:
+        """Records a payment for so many intervals (T6)."""
         if not _is_whole(periods) or not 1 <= periods <= MOST_PERIODS:
             raise Invalid.at("/periods", f"A payment is for 1 to {MOST_PERIODS} periods.")
         return self._on(
@@ -228,19 +245,23 @@ class Model:
     def cancel(
         self, subscription: str, at: str = "period_end", *, key: str | None = None
     ) -> credits.SubscriptionChange:
+        """B3, B4."""
         if at not in ("period_end", "now"):
             raise Invalid.at("/at", 'Cancel at "period_end" or "now".')
         return self._on(subscription, key, ("cancel", at), lambda s: subscriptions.cancel(self.state, s, at))
 
     def resume(self, subscription: str, *, key: str | None = None) -> credits.SubscriptionChange:
+        """Takes back a cancellation or a pause (B3, B11)."""
         return self._on(subscription, key, ("resume",), lambda s: subscriptions.resume(self.state, s))
 
     def pause(self, subscription: str, *, key: str | None = None) -> credits.SubscriptionChange:
+        """B11."""
         return self._on(subscription, key, ("pause",), lambda s: subscriptions.pause(self.state, s))
 
     def change(
         self, subscription: str, terms: Terms, policy: str, *, key: str | None = None
     ) -> credits.SubscriptionChange:
+        """B5, B9."""
         if policy not in ("difference", "prorated", "restart", "at_renewal"):
             raise Invalid.at("/policy", "The policy is difference, prorated, restart or at_renewal.")
         return self._on(
@@ -288,56 +309,25 @@ class Model:
         shown = self._shown()
         return credits.SubscriptionChange(subscription_view(self.state, subscription), shown)
 
-    def _charge(self, made: ChargeState) -> credits.Charge:
-        return credits.Charge(
-            id=f"ch_{made.number}",
-            account=self.state.account,
-            amount=made.amount,
-            operation=None,
-            quantity=None,
-            member=None,
-            metadata=None,
-            taken=taken(made.parts),
-            balance=self._shown(),
-            created_at=self.state.acts[made.number - 1].at,
-        )
+    def _charged(self, amount: int) -> credits.Charge:
+        made = spending.charge(self.state, amount)
+        return charge_view(self.state, made, self._shown())
 
-    def _hold(self, hold: HoldState) -> credits.Hold:
-        return credits.Hold(
-            id=f"ho_{hold.number}",
-            account=self.state.account,
-            amount=hold.amount,
-            status=hold.status,
-            expires_at=hold.expires_at,
-            taken=taken(hold.parts),
-            balance=self._shown(),
-            created_at=hold.created_at,
-        )
+    def _held(self, amount: int, expires_in: int) -> credits.Hold:
+        made = holds.place(self.state, amount, expires_in)
+        return hold_view(self.state, made, self._shown())
 
     def _ended(self, hold: HoldState, charged: ChargeState | None) -> credits.Hold:
-        hold.answer = replace(self._hold(hold), charge=self._charge(charged) if charged else None)
+        shown = self._shown()
+        hold.answer = replace(
+            hold_view(self.state, hold, shown),
+            charge=charge_view(self.state, charged, shown) if charged else None,
+        )
         return hold.answer
 
     def _first_end(self, hold: HoldState) -> credits.Hold:
         assert hold.answer is not None, "a hold that was closed by a call has answered it"
         return replace(hold.answer, replayed=True)
-
-    def _reversal(
-        self, charged: ChargeState, done: spending.Returned, reason: str | None
-    ) -> credits.Reversal:
-        return credits.Reversal(
-            id=f"re_{done.number}",
-            charge=f"ch_{charged.number}",
-            account=self.state.account,
-            amount=sum(part for _, part in done.parts) + done.lapsed,
-            returned=taken(done.parts),
-            lapsed=done.lapsed,
-            compensated=done.grant.amount if done.grant else 0,
-            compensation=f"gr_{done.grant.number}" if done.grant else None,
-            reason=reason,
-            balance=self._shown(),
-            created_at=self.state.now,
-        )
 
 
 def _is_whole(value: object) -> bool:
@@ -355,22 +345,3 @@ def _find(things: dict[int, T], identifier: str) -> T:
     if not number.isdigit() or int(number) not in things:
         raise NotFound(f'There is no "{identifier}" on this account.')
     return things[int(number)]
-
-
-def _entry(act: Act, line: Line) -> credits.Entry:
-    movement = MOVEMENTS[line.code]
-    return credits.Entry(
-        sequence=line.sequence,
-        kind=movement.kind,
-        grant=f"gr_{line.grant.number}",
-        bucket=line.grant.kind,
-        amount=line.amount,
-        moved=line.moved,
-        source=movement.source,
-        target=movement.target,
-        available_after=line.available_after,
-        at=act.at,
-        cause=credits.Cause(act.kind, act.subject),
-        actor=act.actor,
-        reason=act.reason,
-    )

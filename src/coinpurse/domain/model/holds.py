@@ -32,7 +32,7 @@ def refuse_other_end(hold: HoldState, end: tuple[str, int]) -> bool:
 
 
 def capture(state: State, hold: HoldState, amount: int, *, exceed: bool) -> ChargeState:
-    """Spends the first-taken `amount`, gives the rest back, and charges what goes beyond if that was asked for (H2)."""
+    """Spends the first-taken `amount`, gives the rest back; with `exceed`, charges what goes beyond (H2)."""
     rest = max(0, amount - hold.amount)
     if rest and not exceed:
         detail = (

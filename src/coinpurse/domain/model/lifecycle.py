@@ -10,7 +10,7 @@ from coinpurse.domain.model.book import TIME, act, allot, lapse, move
 from coinpurse.domain.model.holds import time_out
 from coinpurse.domain.model.state import Act, GrantState, RenewalState, Slice, State, SubscriptionState
 
-#: When, in which group at that instant, whose, in which order of one subscription's own: and what is to be done.
+#: When; at one instant, in which group, whose, and in which order of its own; and what is to be done.
 Due = tuple[datetime, int, int, int, Callable[[], None]]
 
 
@@ -126,7 +126,7 @@ def fail(state: State, sub: SubscriptionState, running: Slice) -> None:
 
 
 def settle(state: State, written: Act, sub: SubscriptionState, running: Slice) -> None:
-    """The running period is paid after all: what was provisional stays, and what is missing is granted now."""
+    """The running period is paid after all: what was provisional stays, what is missing is granted."""
     given = running.given
     if given:
         for grant in _provisional(state, sub):
@@ -148,7 +148,7 @@ def end(state: State, sub: SubscriptionState, at: datetime, actor: str | None = 
 
 
 def abandon(state: State, written: Act, sub: SubscriptionState) -> None:
-    """The running period stops. If its payment never came, that is on record, with what was spent on trust."""
+    """The running period stops. If it was never paid, that is put on record, with what was spent of it."""
     running = sub.running
     if running and running.state in ("expected", "provisional", "late"):
         running.unpaid = sum(g.places["spent"] for g in _provisional(state, sub))

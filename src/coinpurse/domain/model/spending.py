@@ -1,22 +1,13 @@
 """Charging, giving back, granting and revoking (S, F, P)."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from coinpurse.domain.burndown import give_back, take
 from coinpurse.domain.credits import MAX_AMOUNT, Kind
 from coinpurse.domain.errors import Conflict, CreditsHeld, InsufficientCredits, ReversalExceedsCharge
 from coinpurse.domain.model.book import act, give, move, put_back
-from coinpurse.domain.model.state import ChargeState, GrantState, Parts, State
-
-
-class Returned(NamedTuple):
-    """What a reversal did: credits by grant, and those that lapsed; `grant` made good for them."""
-
-    number: int
-    parts: Parts
-    lapsed: int
-    grant: GrantState | None
+from coinpurse.domain.model.state import ChargeState, GrantState, Parts, Returned, State
 
 
 def refuse_unless_affordable(state: State, amount: int, held: int) -> None:
@@ -61,7 +52,7 @@ def reverse(
         if compensate:
             source = {"type": "reversal", "id": f"re_{written.number}"}
             made = give(state, written, "compensation", lapsed, first_end(state), source)
-    return Returned(written.number, returned, lapsed, made)
+    return Returned(written.number, returned, lapsed, made, reason)
 
 
 def _without(parts: Parts, amount: int) -> Parts:

@@ -63,6 +63,7 @@ class GrantState:
 
     @property
     def available(self) -> int:
+        """What can be spent of it, unless it is frozen or closed."""
         return self.places["available"]
 
 
@@ -71,7 +72,7 @@ Parts = list[tuple[GrantState, int]]
 
 @dataclass
 class HoldState:
-    """Credits set aside. `end` is how it was closed, so that the same end again can be told from another (H3)."""
+    """Credits set aside. `end` is how it was closed: the same end again is a replay (H3)."""
 
     number: int
     amount: int
@@ -91,6 +92,16 @@ class ChargeState:
     amount: int
     parts: Parts
     left: Parts
+
+
+class Returned(NamedTuple):
+    """What a reversal did: credits by grant, and those that lapsed; `grant` made good for them."""
+
+    number: int
+    parts: Parts
+    lapsed: int
+    grant: GrantState | None
+    reason: str | None
 
 
 @dataclass
@@ -134,10 +145,12 @@ class Terms:
 
     @property
     def months(self) -> int:
+        """How many periods one payment covers (T6)."""
         return MONTHS[self.interval]
 
     @property
     def on_trial(self) -> int:
+        """What a trial gives (B8)."""
         return self.allocation if self.trial_allocation is None else self.trial_allocation
 
     @property
@@ -185,6 +198,7 @@ class SubscriptionState:
 
     @property
     def paid_through(self) -> datetime:
+        """The instant up to which it is covered by payment (T6)."""
         return self.start(self.paid_months)
 
     @property
@@ -205,6 +219,7 @@ class SubscriptionState:
 
     @property
     def status(self) -> SubscriptionStatus:
+        """Its state in one word."""
         if self.ended:
             return "ended"
         if self.paused:

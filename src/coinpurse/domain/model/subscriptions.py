@@ -11,7 +11,7 @@ from coinpurse.domain.model.state import Act, Slice, State, SubscriptionState, T
 
 
 def subscribe(state: State, terms: Terms, starts_at: datetime | None, trial_days: int) -> SubscriptionState:
-    """Records a subscription; the passing of time then does the rest. One that started in the past is dated there."""
+    """Records a subscription; time then does the rest. One that started in the past is dated there."""
     start = starts_at or state.now
     trial = trial_days > 0
     at = min(state.now, state.date(start))
@@ -30,12 +30,13 @@ def subscribe(state: State, terms: Terms, starts_at: datetime | None, trial_days
 
 
 def refuse_ended(sub: SubscriptionState) -> None:
+    """Nothing can be done with what is over."""
     if sub.ended:
         raise Conflict("The subscription has ended. Subscribe again to go on.", state="ended")
 
 
 def pay(state: State, sub: SubscriptionState, periods: int) -> None:
-    """Records a payment: `paid_through` moves, and a running period that waited for it is granted (T6, B7)."""
+    """Records a payment: `paid_through` moves, and a running period that waited is granted (T6, B7)."""
     refuse_ended(sub)
     with _act(state, "pay", sub) as written:
         sub.paid_months += sub.terms.months * periods
@@ -47,7 +48,7 @@ def pay(state: State, sub: SubscriptionState, periods: int) -> None:
 
 
 def _unpaid(sub: SubscriptionState, running: Slice) -> bool:
-    """Whether a payment grants the running period. What a pause skipped stays skipped until the pause is over."""
+    """Whether a payment grants the running period. What a pause skipped stays so until it is over."""
     return running.state != "granted" and not (running.state == "skipped" and sub.paused)
 
 

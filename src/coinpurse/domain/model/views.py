@@ -6,16 +6,34 @@ from coinpurse.domain.credits import (
     AddonBucket,
     Balance,
     Buckets,
+    Cause,
+    Charge,
+    Entry,
     Grant,
+    Hold,
     Kind,
     MonthlyBucket,
     OtherBucket,
     PendingChange,
     Renewal,
+    Reversal,
     Subscription,
     Taken,
 )
-from coinpurse.domain.model.state import GrantState, Parts, Place, Slice, State, SubscriptionState
+from coinpurse.domain.model.state import (
+    MOVEMENTS,
+    Act,
+    ChargeState,
+    GrantState,
+    HoldState,
+    Line,
+    Parts,
+    Place,
+    Returned,
+    Slice,
+    State,
+    SubscriptionState,
+)
 
 SHOWN: tuple[Place, ...] = ("available", "held", "frozen")
 OTHER: tuple[Kind, ...] = ("promo", "compensation")
@@ -62,6 +80,7 @@ def renews_at(subscription: SubscriptionState, running: Slice) -> datetime | Non
 
 
 def subscription_view(state: State, subscription: SubscriptionState) -> Subscription:
+    """A subscription as it stands."""
     terms = subscription.terms
     pending = None
     if subscription.pending:
@@ -86,6 +105,7 @@ def subscription_view(state: State, subscription: SubscriptionState) -> Subscrip
 
 
 def grant_view(state: State, grant: GrantState, shown: Balance | None) -> Grant:
+    """A grant as it stands, with the balance to show beside it."""
     return Grant(
         id=f"gr_{grant.number}",
         account=state.account,
@@ -102,6 +122,7 @@ def grant_view(state: State, grant: GrantState, shown: Balance | None) -> Grant:
 
 
 def taken(parts: Parts) -> list[Taken]:
+    """The parts of a charge or hold, in the order in which they were taken."""
     return [Taken(f"gr_{grant.number}", grant.kind, part) for grant, part in parts]
 
 
@@ -122,3 +143,70 @@ def renewal_views(state: State) -> list[Renewal]:
         for piece in sub.slices
         if piece.number >= 0
     ]
+
+
+def charge_view(state: State, made: ChargeState, shown: Balance) -> Charge:
+    """A charge as it was made, with the balance to show beside it."""
+    return Charge(
+        id=f"ch_{made.number}",
+        account=state.account,
+        amount=made.amount,
+        operation=None,
+        quantity=None,
+        member=None,
+        metadata=None,
+        taken=taken(made.parts),
+        balance=shown,
+        created_at=state.acts[made.number - 1].at,
+    )
+
+
+def hold_view(state: State, hold: HoldState, shown: Balance) -> Hold:
+    """A hold as it stands, with the balance to show beside it."""
+    return Hold(
+        id=f"ho_{hold.number}",
+        account=state.account,
+        amount=hold.amount,
+        status=hold.status,
+        expires_at=hold.expires_at,
+        taken=taken(hold.parts),
+        balance=shown,
+        created_at=hold.created_at,
+    )
+
+
+def reversal_view(state: State, charged: ChargeState, done: Returned, shown: Balance) -> Reversal:
+    """What a reversal gave back, and what could not go back."""
+    return Reversal(
+        id=f"re_{done.number}",
+        charge=f"ch_{charged.number}",
+        account=state.account,
+        amount=sum(part for _, part in done.parts) + done.lapsed,
+        returned=taken(done.parts),
+        lapsed=done.lapsed,
+        compensated=done.grant.amount if done.grant else 0,
+        compensation=f"gr_{done.grant.number}" if done.grant else None,
+        reason=done.reason,
+        balance=shown,
+        created_at=state.acts[done.number - 1].at,
+    )
+
+
+def entry_view(act: Act, line: Line) -> Entry:
+    """A line of the ledger (L1)."""
+    movement = MOVEMENTS[line.code]
+    return Entry(
+        sequence=line.sequence,
+        kind=movement.kind,
+        grant=f"gr_{line.grant.number}",
+        bucket=line.grant.kind,
+        amount=line.amount,
+        moved=line.moved,
+        source=movement.source,
+        target=movement.target,
+        available_after=line.available_after,
+        at=act.at,
+        cause=Cause(act.kind, act.subject),
+        actor=act.actor,
+        reason=act.reason,
+    )
