@@ -1,0 +1,156 @@
+"""What people and providers do to subscriptions (B, T6)."""
+
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+
+from coinpurse.domain.credits import Period
+from coinpurse.domain.errors import Conflict
+from coinpurse.domain.model.book import act, allot
+from coinpurse.domain.model.lifecycle import abandon, end, settle
+from coinpurse.domain.model.state import Act, Slice, State, SubscriptionState, Terms
+
+
+def subscribe(state: State, terms: Terms, starts_at: datetime | None, trial_days: int) -> SubscriptionState:
+    """Records a subscription; time then does the rest. One that started in the past is dated there."""
+    start = starts_at or state.now
+    trial = trial_days > 0
+    at = min(state.now, state.date(start))
+    with act(state, "subscribe", at, subject=f"su_{len(state.acts) + 1}") as written:
+        sub = SubscriptionState(
+            number=written.number,
+            terms=terms,
+            anchor=start + timedelta(hours=24) * trial_days,
+            starts_at=start,
+            created_at=at,
+            paid_months=0 if trial else terms.months,
+            trial=trial,
+        )
+        state.subscriptions[sub.number] = sub
+    return sub
+
+
+def refuse_ended(sub: SubscriptionState) -> None:
+    """Nothing can be done with what is over."""
+    if sub.ended:
+        raise Conflict("The subscription has ended. Subscribe again to go on.", state="ended")
+
+
+def pay(state: State, sub: SubscriptionState, periods: int) -> None:
+    """Records a payment: `paid_through` moves, and a running period that waited is granted (T6, B7)."""
+    refuse_ended(sub)
+    with _act(state, "pay", sub) as written:
+        sub.paid_months += sub.terms.months * periods
+        if sub.ends_at is not None:
+            sub.ends_at = sub.paid_through
+        running = sub.running
+        if running and _unpaid(sub, running) and running.period.start < sub.paid_through:
+            settle(state, written, sub, running)
+
+
+def _unpaid(sub: SubscriptionState, running: Slice) -> bool:
+    """Whether a payment grants the running period. What a pause skipped stays so until it is over."""
+    return running.state != "granted" and not (running.state == "skipped" and sub.paused)
+
+
+def cancel(state: State, sub: SubscriptionState, at: str) -> None:
+    """Ends the subscription where its payment ends (B3), or now (B4)."""
+    refuse_ended(sub)
+    if at == "now" or sub.paid_through <= state.now:
+        end(state, sub, state.now)
+        return
+    with _act(state, "cancel", sub):
+        sub.ends_at = sub.paid_through
+
+
+def resume(state: State, sub: SubscriptionState) -> None:
+    """Takes back a cancellation and a pause. Paused months are not owed (B3, B11)."""
+    refuse_ended(sub)
+    with _act(state, "resume", sub) as written:
+        sub.ends_at = None
+        running = sub.running
+        if sub.paused and running and running.state == "skipped":
+            sub.paid_months = max(sub.paid_months, running.number)
+            if running.period.start < sub.paid_through:
+                settle(state, written, sub, running)
+        sub.paused = False
+
+
+def pause(state: State, sub: SubscriptionState) -> None:
+    """No new periods from here on; running credits stay until their period ends (B11)."""
+    refuse_ended(sub)
+    if sub.past_due:
+        raise Conflict("The subscription is past due. Record its payment or cancel it.", state="past_due")
+    if sub.running is None:
+        raise Conflict("The subscription has not started yet. Cancel it instead.", state=sub.status)
+    with _act(state, "pause", sub):
+        sub.paused = True
+
+
+def change(state: State, sub: SubscriptionState, terms: Terms, policy: str) -> None:
+    """Moves to other terms, now or at the renewal (B5, B9)."""
+    refuse_ended(sub)
+    if _same(terms, sub.terms):
+        policy = "none"
+    else:
+        _refuse_change(sub, terms, policy)
+    with _act(state, "change", sub) as written:
+        sub.pending = None
+        if policy == "at_renewal":
+            sub.pending = (_renewal(sub), terms)
+        elif policy == "restart":
+            _restart(state, written, sub, terms)
+        elif policy in ("difference", "prorated"):
+            more = _extra(state, sub, terms, policy)
+            sub.terms = terms
+            allot(state, written, sub, more)
+
+
+def _same(one: Terms, other: Terms) -> bool:
+    return (one.plan, one.interval, one.allocation) == (other.plan, other.interval, other.allocation)
+
+
+def _refuse_change(sub: SubscriptionState, terms: Terms, policy: str) -> None:
+    less = terms.allocation < sub.terms.allocation
+    if less and policy not in ("at_renewal", "restart"):
+        raise Conflict(f'A downgrade can\'t follow the policy "{policy}". Use "at_renewal" or "restart".')
+    if sub.confirmed or policy == "at_renewal":
+        return
+    if less or policy != "restart":
+        detail = (
+            f'No paid period is running, so the change can\'t take effect by "{policy}". Use "at_renewal".'
+        )
+        raise Conflict(detail, state=sub.status)
+
+
+def _renewal(sub: SubscriptionState) -> int:
+    """The number of the period in which a change at renewal takes effect: the first that isn't paid yet."""
+    following = sub.running.number + 1 if sub.running else 0
+    return max(sub.paid_months, following)
+
+
+def _extra(state: State, sub: SubscriptionState, terms: Terms, policy: str) -> int:
+    """What an upgrade adds to the running period, rounded half up."""
+    difference = terms.allocation - sub.terms.allocation
+    if policy == "difference":
+        return difference
+    assert sub.running is not None, "only a running period has a share left"
+    period, unit = sub.running.period, timedelta(microseconds=1)
+    left, whole = (period.end - state.now) // unit, (period.end - period.start) // unit
+    return (2 * difference * left + whole) // (2 * whole)
+
+
+def _restart(state: State, written: Act, sub: SubscriptionState, terms: Terms) -> None:
+    """A new period 0 starts now, paid and in full."""
+    abandon(state, written, sub)
+    sub.terms, sub.anchor, sub.paid_months = terms, state.now, terms.months
+    sub.paused = sub.past_due = False
+    if sub.ends_at is not None:
+        sub.ends_at = sub.paid_through
+    period = Period(sub.start(0), sub.start(1))
+    sub.running = Slice(0, period, terms.plan, terms.policy, "granted", written.at)
+    sub.slices.append(sub.running)
+    allot(state, written, sub, terms.allocation)
+
+
+def _act(state: State, kind: str, sub: SubscriptionState) -> AbstractContextManager[Act]:
+    return act(state, kind, subject=f"su_{sub.number}")
