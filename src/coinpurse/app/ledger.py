@@ -23,6 +23,8 @@ CAUSES = {
     "timeout": ("hold", "ho", True),
     "reverse": ("reversal", "re", False),
     "grant": ("grant", "gr", False),
+    "topup": ("topup", "gr", False),
+    "trial": ("trial", "su", True),
     "revoke": ("revocation", "gr", True),
     "expire": ("expiry", None, False),
     "subscribe": ("subscription", "su", True),

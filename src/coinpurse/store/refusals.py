@@ -104,9 +104,6 @@ _REFUSALS: dict[str, Callable[[Answer], CoinpurseError]] = {
     "too_far_ahead": lambda a: errors.Invalid.at(
         "/periods", "A subscription can be paid a hundred years ahead at most."
     ),
-    "nothing_to_resume": lambda a: errors.Conflict(
-        "The subscription is neither cancelled nor paused, so there is nothing to resume.", state="active"
-    ),
     "cannot_pause": lambda a: errors.Conflict(
         f"Only an active or trialing subscription whose period is paid can be paused; this one is "
         f"{a['state']}.",

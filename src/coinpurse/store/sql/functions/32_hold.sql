@@ -80,7 +80,9 @@ BEGIN
   IF spend > held.amount AND NOT p_exceed THEN
     RETURN jsonb_build_object('status', 'exceeds_hold', 'held', held.amount, 'asked', spend);
   END IF;
-  IF spend - held.amount > w.monthly + w.other + w.addon THEN RETURN short_of(w, spend - held.amount); END IF;
+  IF spend - held.amount > w.monthly + w.other + w.addon THEN
+    RETURN short_of(w, spend - held.amount) || jsonb_build_object('held', w.held_monthly + w.held_other + w.held_addon - held.amount);
+  END IF;
   back := unhold(p_account, p_hold, least(spend, held.amount));
   more := burn(w, spend - held.amount);
   DELETE FROM holds WHERE account = p_account AND hold = p_hold;

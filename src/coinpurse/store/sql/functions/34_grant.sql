@@ -22,7 +22,7 @@ BEGIN
   IF p_expires_at <= w.at THEN RETURN jsonb_build_object('status', 'already_expired', 'now', w.at); END IF;
   IF w.monthly + w.other + w.addon + p_amount > 1000000000000000 THEN RETURN jsonb_build_object('status', 'too_much'); END IF;
   PERFORM new_grant(w, p_kind, p_amount, p_expires_at, p_source, p_reason, p_priority);
-  w := post(w, 'grant', 'g', ARRAY[w.act + 1], ARRAY[p_amount], p_amount => p_amount, p_actor => p_actor, p_reason => p_reason);
+  w := post(w, CASE WHEN p_reference IS NULL THEN 'grant' ELSE 'topup' END, 'g', ARRAY[w.act + 1], ARRAY[p_amount], p_amount => p_amount, p_actor => p_actor, p_reason => p_reason);
   IF p_reference IS NOT NULL THEN
     INSERT INTO payments (provider, reference, account, act) VALUES (p_provider, p_reference, w.account, w.act);
   END IF;
@@ -55,9 +55,9 @@ BEGIN
   unspent := coalesce(w.remaining[array_position(w.live, p_grant)], 0);
   IF p_amount > unspent THEN RETURN jsonb_build_object('status', 'exceeds_grant', 'remaining', unspent, 'asked', p_amount); END IF;
   SELECT coalesce(string_agg(letter, ''), '') AS moves, array_agg(p_grant) AS grants, array_agg(amount) AS amounts INTO back
-    FROM (VALUES ('v', coalesce(p_amount, unspent)), ('y', CASE WHEN p_amount IS NULL THEN g.frozen END)) AS t(letter, amount) WHERE amount > 0;
+    FROM (VALUES ('v', coalesce(p_amount, unspent)), ('u', CASE WHEN p_amount IS NULL THEN g.frozen END)) AS t(letter, amount) WHERE amount > 0;
   IF p_amount IS NULL THEN UPDATE grants SET closed = 'revoked' WHERE account = p_account AND "grant" = p_grant; END IF;
-  w := post(w, 'revoke', back.moves, back.grants, back.amounts, p_of => p_grant, p_amount => coalesce(p_amount, unspent + coalesce(g.frozen, 0)),
+  w := post(note_terms(w), 'revoke', back.moves, back.grants, back.amounts, p_of => p_grant, p_amount => coalesce(p_amount, unspent + coalesce(g.frozen, 0)),
             p_actor => p_actor, p_reason => p_reason);
   RETURN finish(w, p_key, p_fingerprint);
 END $$;

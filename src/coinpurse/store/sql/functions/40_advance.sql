@@ -9,7 +9,7 @@ BEGIN
     w.at := greatest(w.at, d.at);
     w := CASE d.what WHEN 'hold' THEN let_go(w, d.id, 'timeout', 'time')
                      WHEN 'subscription' THEN step(w, d.id, d.at)
-                     ELSE expire_grants(w, d.at) END;
+                     ELSE expire_grant(w, d.id) END;
   END LOOP;
   w.due_at := coalesce(d.at, 'infinity');
   RETURN w;
@@ -22,8 +22,8 @@ CREATE OR REPLACE FUNCTION due(p_account uuid) RETURNS TABLE (at timestamptz, wh
     UNION ALL
     SELECT next_step(s), 'subscription', subscription FROM subscriptions s WHERE account = p_account AND status <> 'ended'
     UNION ALL
-    (SELECT expires_at, 'the grants', 0 FROM grants WHERE account = p_account AND subscription IS NULL AND closed IS NULL AND expires_at < 'infinity'
-      ORDER BY expires_at LIMIT 1)
+    (SELECT expires_at, 'the grant', "grant" FROM grants WHERE account = p_account AND subscription IS NULL AND closed IS NULL AND expires_at < 'infinity'
+      ORDER BY expires_at, "grant" LIMIT 1)
   ) t WHERE at < 'infinity' ORDER BY at, what, id LIMIT 1
 $$;
 
@@ -34,24 +34,24 @@ BEGIN
   RETURN w;
 END $$;
 
--- Lapses the grants that end at an instant by themselves.
-CREATE OR REPLACE FUNCTION expire_grants(w wallets, p_at timestamptz) RETURNS wallets LANGUAGE plpgsql AS $$
-DECLARE gone record := lapse(w, NULL, p_at);
+-- Lapses a grant that ends by itself.
+CREATE OR REPLACE FUNCTION expire_grant(w wallets, p_grant bigint) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE gone record := lapse(w, p_grant => p_grant);
 BEGIN
   IF gone.moves = '' THEN RETURN w; END IF;
   RETURN post(w, 'expire', gone.moves, gone.grants, gone.amounts, p_actor => 'time');
 END $$;
 
--- Closes open grants and says which entries that takes: those of one subscription, or (null) those of none that end by `p_until`.
-CREATE OR REPLACE FUNCTION lapse(w wallets, p_subscription bigint, p_until timestamptz, OUT moves text, OUT grants bigint[], OUT amounts bigint[])
+-- Closes open grants, one or those of a subscription, and says which entries that takes.
+CREATE OR REPLACE FUNCTION lapse(w wallets, p_subscription bigint DEFAULT NULL, p_grant bigint DEFAULT NULL, OUT moves text, OUT grants bigint[], OUT amounts bigint[])
 LANGUAGE sql AS $$
   WITH gone AS (
     UPDATE grants SET closed = 'expired'
-     WHERE account = w.account AND closed IS NULL AND subscription IS NOT DISTINCT FROM p_subscription AND (p_until IS NULL OR expires_at <= p_until)
+     WHERE account = w.account AND closed IS NULL AND (subscription = p_subscription OR "grant" = p_grant)
     RETURNING "grant", kind, priority, expires_at, frozen
   ), lost AS (
     SELECT letter, g."grant", amount,
-           row_number() OVER (ORDER BY g.kind <> 'monthly', g.priority, g.expires_at NULLS LAST, g."grant", letter) AS turn
+           row_number() OVER (ORDER BY g.priority, g.expires_at NULLS LAST, g."grant", letter) AS turn
       FROM gone g CROSS JOIN LATERAL (VALUES ('x', w.remaining[array_position(w.live, g."grant")]), ('z', g.frozen)) AS v(letter, amount)
      WHERE amount > 0
   )

@@ -46,7 +46,7 @@ BEGIN
   UPDATE subscriptions SET (plan, months, allocation, renewal, grace, late_after, cap, anchor, paid_months, period, period_state, status, ends_at, pending)
     = (s.plan, s.months, s.allocation, s.renewal, s.grace, s.late_after, s.cap, s.anchor, s.paid_months, s.period, s.period_state, s.status, s.ends_at, s.pending)
    WHERE account = s.account AND subscription = s.subscription;
-  IF s.period IS NOT NULL AND s.period_state IS NOT NULL THEN
+  IF s.period >= 0 THEN
     INSERT INTO renewals AS r (account, subscription, period_start, period_end, plan, policy, state, unpaid, changed_at)
     SELECT s.account, s.subscription, p.starts, p.ends, s.plan, s.renewal, s.period_state, p_unpaid, w.at FROM running(s) p WHERE p.starts IS NOT NULL
     ON CONFLICT (account, subscription, period_start) DO UPDATE SET state = excluded.state, unpaid = excluded.unpaid, changed_at = excluded.changed_at
@@ -67,7 +67,7 @@ END $$;
 -- place, in one act (T3, B1).
 CREATE OR REPLACE FUNCTION replace_credits(w wallets, s subscriptions, p_kind text, p_amount bigint, p_provisional boolean DEFAULT false,
                                            p_actor text DEFAULT 'time', p_reason text DEFAULT NULL) RETURNS wallets LANGUAGE plpgsql AS $$
-DECLARE gone record := lapse(w, s.subscription, NULL);
+DECLARE gone record := lapse(w, s.subscription);
 BEGIN
   IF p_amount > 0 THEN
     PERFORM allot(w, s, p_amount, p_provisional);
@@ -87,13 +87,14 @@ CREATE OR REPLACE FUNCTION begin_trial(w wallets, s subscriptions) RETURNS walle
 BEGIN
   s.period := -1;
   s.period_state := 'granted';
-  RETURN replace_credits(w, s, 'renew', s.trial_credits);
+  RETURN replace_credits(w, s, 'trial', s.trial_credits);
 END $$;
 
--- A period starts (T3, T6, T7). A change that was waiting for it takes effect first.
+-- A period starts (T3, T6, T7). A change that was waiting for it takes effect first. A month that a pause skipped is not owed.
 CREATE OR REPLACE FUNCTION begin_period(w wallets, s subscriptions, p_period int) RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
-  IF s.pending IS NOT NULL THEN s := adopt(s, s.pending); END IF;
+  IF (s.pending->>'period')::int <= p_period THEN s := adopt(s, s.pending); END IF;
+  IF s.status = 'active' AND s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, p_period); END IF;
   s.period := p_period;
   IF s.status = 'trialing' THEN s.status := 'active'; END IF;
   IF s.status IN ('paused', 'past_due') THEN
@@ -123,19 +124,26 @@ END $$;
 -- The grace is over and no payment came (T7, B7): unspent provisional credits freeze, what was spent of them is noted as unpaid;
 -- under `paid_with_grace` the old credits go.
 CREATE OR REPLACE FUNCTION fail(w wallets, s subscriptions) RETURNS wallets LANGUAGE plpgsql AS $$
-DECLARE d record;
+DECLARE
+  owed bigint := unpaid(w, s);
+  d record;
 BEGIN
   s.status := 'past_due';
   s.period_state := 'failed';
   IF s.renewal = 'paid_with_grace' THEN RETURN replace_credits(w, s, 'fail', 0); END IF;
   UPDATE grants SET frozen = 0 WHERE account = s.account AND subscription = s.subscription AND closed IS NULL AND provisional;
-  SELECT coalesce(string_agg('f', '' ORDER BY "grant") FILTER (WHERE unspent > 0), '') AS moves, array_agg("grant" ORDER BY "grant") FILTER (WHERE unspent > 0) AS grants,
-         array_agg(unspent ORDER BY "grant") FILTER (WHERE unspent > 0) AS amounts, coalesce(sum(amount - unspent - held_of(s.account, "grant")), 0)::bigint AS unpaid
-    INTO d
-    FROM (SELECT g."grant", g.amount, coalesce(w.remaining[array_position(w.live, g."grant")], 0) AS unspent FROM grants g
-           WHERE g.account = s.account AND g.subscription = s.subscription AND g.closed IS NULL AND g.provisional) t;
-  RETURN settle(w, s, 'fail', d.moves, d.grants, d.amounts, p_unpaid => d.unpaid);
+  SELECT repeat('f', count(*)::int) AS moves, array_agg(g."grant" ORDER BY l.n) AS grants, array_agg(l.remaining ORDER BY l.n) AS amounts INTO d
+    FROM unnest(w.live, w.remaining) WITH ORDINALITY AS l("grant", remaining, n)
+    JOIN grants g ON g.account = s.account AND g."grant" = l."grant"
+   WHERE g.subscription = s.subscription AND g.provisional AND l.remaining > 0;
+  RETURN settle(w, s, 'fail', d.moves, d.grants, d.amounts, p_unpaid => owed);
 END $$;
+
+-- What was spent of a subscription's provisional credits (T7).
+CREATE OR REPLACE FUNCTION unpaid(w wallets, s subscriptions) RETURNS bigint LANGUAGE sql STABLE AS $$
+  SELECT coalesce(sum(g.amount - coalesce(w.remaining[array_position(w.live, g."grant")], 0) - coalesce(g.frozen, 0) - held_of(g.account, g."grant")), 0)::bigint
+    FROM grants g WHERE g.account = s.account AND g.subscription = s.subscription AND g.closed IS NULL AND g.provisional
+$$;
 
 -- How much of a grant open holds have set aside.
 CREATE OR REPLACE FUNCTION held_of(p_account uuid, p_grant bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
@@ -148,7 +156,7 @@ $$;
 CREATE OR REPLACE FUNCTION finish_subscription(w wallets, s subscriptions, p_actor text, p_reason text) RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
   IF unconfirmed(s) THEN
-    UPDATE renewals SET state = 'failed', changed_at = w.at
+    UPDATE renewals SET state = 'failed', unpaid = unpaid(w, s), changed_at = w.at
      WHERE account = s.account AND subscription = s.subscription AND period_start = (running(s)).starts;
   END IF;
   s.status := 'ended';

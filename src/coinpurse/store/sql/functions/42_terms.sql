@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION shown(s subscriptions) RETURNS jsonb LANGUAGE sql STA
     'current_period', CASE WHEN p.starts IS NOT NULL THEN jsonb_build_object('start', p.starts, 'end', p.ends) END, 'ends_at', s.ends_at,
     'pending_change', CASE WHEN s.pending IS NOT NULL THEN jsonb_build_object(
       'plan', s.pending->'plan', 'interval', CASE s.pending->>'months' WHEN '12' THEN 'year' ELSE 'month' END,
-      'allocation', s.pending->'allocation', 'at', p.ends) END,
+      'allocation', s.pending->'allocation', 'at', month_start(s.anchor, (s.pending->>'period')::int)) END,
     'created_at', s.created_at)
     FROM running(s) p
 $$;
@@ -17,7 +17,7 @@ CREATE OR REPLACE FUNCTION terms_of(p_account uuid) RETURNS jsonb LANGUAGE sql S
     SELECT s.subscription, s.status, s.ends_at, s.period, p.starts, p.ends,
            CASE WHEN s.period = -1 THEN s.trial_credits ELSE s.allocation END AS allocation, shown(s) AS shown,
            s.period_state <> 'granted' AND unconfirmed(s) AND NOT EXISTS (
-             SELECT FROM grants g WHERE g.account = s.account AND g.subscription = s.subscription AND g.closed IS NULL AND g.expires_at > p.starts) AS renewing
+             SELECT FROM grants g WHERE g.account = s.account AND g.subscription = s.subscription AND g.expires_at > p.starts) AS renewing
       FROM subscriptions s CROSS JOIN LATERAL running(s) p
      WHERE s.account = p_account
   ), first_to_end AS (
@@ -27,7 +27,7 @@ CREATE OR REPLACE FUNCTION terms_of(p_account uuid) RETURNS jsonb LANGUAGE sql S
     'allocation', (SELECT coalesce(sum(allocation), 0) FROM subs WHERE starts IS NOT NULL),
     'period', (SELECT jsonb_build_object('start', starts, 'end', ends) FROM first_to_end),
     'renews_at', (SELECT ends FROM first_to_end WHERE status <> 'paused' AND (ends_at IS NULL OR ends_at > ends)),
-    'provisional', EXISTS (SELECT FROM grants WHERE account = p_account AND closed IS NULL AND provisional),
+    'provisional', EXISTS (SELECT FROM grants WHERE account = p_account AND closed IS NULL AND provisional AND frozen IS NULL),
     'renewing', EXISTS (SELECT FROM subs WHERE renewing),
     'subscription', (SELECT min(subscription) FROM subs WHERE status <> 'ended'),
     'subscriptions', (SELECT coalesce(jsonb_agg(shown ORDER BY subscription), '[]') FROM subs))

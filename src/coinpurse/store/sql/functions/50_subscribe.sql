@@ -12,15 +12,16 @@ DECLARE
 BEGIN
   IF w.account IS NULL THEN RETURN jsonb_build_object('status', 'no_account'); END IF;
   IF known IS NOT NULL THEN RETURN known; END IF;
-  s.account := w.account; s.subscription := w.act + 1; s.provider := p_provider; s.created_at := present;
+  s.account := w.account; s.subscription := w.act + 1; s.provider := p_provider;
   s := adopt(s, p_terms);
   s.starts_at := coalesce(p_starts_at, present);
   s.anchor := s.starts_at + make_interval(hours => 24 * p_trial_days);
   s.paid_months := CASE WHEN p_trial_days > 0 THEN 0 ELSE s.months END;
   s.trial_credits := CASE WHEN p_trial_days > 0 THEN p_trial_credits END;
   s.status := CASE WHEN p_trial_days > 0 THEN 'trialing' ELSE 'active' END;
-  INSERT INTO subscriptions SELECT (s).*;
   w.at := greatest(least(s.starts_at, present), (SELECT a.at FROM acts a WHERE a.account = w.account AND a.act = w.act));
+  s.created_at := w.at;
+  INSERT INTO subscriptions SELECT (s).*;
   w := settle(w, s, 'subscribe', p_actor => p_actor);
   IF p_reference IS NOT NULL THEN
     INSERT INTO payments (provider, reference, account, act) VALUES (p_provider, p_reference, w.account, w.act);

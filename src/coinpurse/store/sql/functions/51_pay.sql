@@ -14,7 +14,7 @@ BEGIN
   IF s.status = 'ended' THEN RETURN jsonb_build_object('status', 'subscription_ended', 'ended_at', s.ends_at); END IF;
   IF s.paid_months + s.months * p_periods > 1200 THEN RETURN jsonb_build_object('status', 'too_far_ahead', 'paid_through', paid_through(s)); END IF;
   s.paid_months := s.paid_months + s.months * p_periods;
-  IF s.ends_at IS NOT NULL THEN s.ends_at := greatest(s.ends_at, paid_through(s)); END IF;
+  IF s.ends_at IS NOT NULL THEN s.ends_at := paid_through(s); END IF;
   UPDATE renewals SET unpaid = 0 WHERE account = p_account AND subscription = p_subscription AND period_start < paid_through(s);
   w := confirm(w, s, 'pay', p_actor);
   IF p_reference IS NOT NULL THEN
@@ -35,7 +35,7 @@ BEGIN
   s.status := 'active';
   s.period_state := 'granted';
   SELECT coalesce(sum(amount), 0) INTO given FROM grants
-   WHERE account = s.account AND subscription = s.subscription AND closed IS NULL AND expires_at > (running(s)).starts;
+   WHERE account = s.account AND subscription = s.subscription AND expires_at > (running(s)).starts;
   IF given = 0 THEN RETURN replace_credits(w, s, p_kind, s.allocation, p_actor => p_actor); END IF;
   SELECT coalesce(string_agg('t', ''), '') AS moves, coalesce(array_agg("grant" ORDER BY "grant"), '{}') AS grants, coalesce(array_agg(frozen ORDER BY "grant"), '{}') AS amounts
     INTO d FROM grants WHERE account = s.account AND subscription = s.subscription AND closed IS NULL AND frozen > 0;

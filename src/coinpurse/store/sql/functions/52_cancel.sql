@@ -30,7 +30,7 @@ BEGIN
   RETURN finish(next_due(w), p_key, p_fingerprint);
 END $$;
 
--- Undoes a cancellation (B3), or takes a paused subscription up again (B11).
+-- Undoes a cancellation (B3) and takes a paused subscription up again (B11).
 CREATE OR REPLACE FUNCTION resume(p_account uuid, p_subscription bigint, p_key uuid, p_fingerprint bigint, p_actor text)
 RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
@@ -39,16 +39,12 @@ DECLARE
   s subscriptions := r.s;
 BEGIN
   IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
-  IF s.ends_at IS NOT NULL THEN
-    s.ends_at := NULL;
-    w := settle(w, s, 'resume', p_actor => p_actor);
-  ELSIF s.status = 'paused' THEN
-    s.status := CASE WHEN s.period = -1 OR s.period IS NULL AND s.trial_credits IS NOT NULL THEN 'trialing' ELSE 'active' END;
+  s.ends_at := NULL;
+  IF s.status = 'paused' THEN
+    s.status := CASE WHEN s.period = -1 THEN 'trialing' ELSE 'active' END;
     IF s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, s.period); END IF;
-    w := confirm(w, s, 'resume', p_actor);
-  ELSE
-    RETURN jsonb_build_object('status', 'nothing_to_resume');
   END IF;
+  w := confirm(w, s, 'resume', p_actor);
   RETURN finish(next_due(w), p_key, p_fingerprint);
 END $$;
 
@@ -61,8 +57,8 @@ DECLARE
   s subscriptions := r.s;
 BEGIN
   IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
-  IF s.status NOT IN ('active', 'trialing') OR unconfirmed(s) THEN
-    RETURN jsonb_build_object('status', 'cannot_pause', 'state', CASE WHEN s.status = 'active' THEN 'unpaid' ELSE s.status END);
+  IF s.status = 'past_due' OR s.period IS NULL OR unconfirmed(s) THEN
+    RETURN jsonb_build_object('status', 'cannot_pause', 'state', CASE WHEN s.period IS NULL THEN 'not started' WHEN s.status = 'active' THEN 'unpaid' ELSE s.status END);
   END IF;
   s.status := 'paused';
   w := settle(w, s, 'pause', p_actor => p_actor);

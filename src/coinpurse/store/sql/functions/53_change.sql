@@ -9,14 +9,19 @@ DECLARE
   more bigint := (p_terms->>'allocation')::bigint - s.allocation;
 BEGIN
   IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
-  IF p_policy = 'at_renewal' THEN
-    s.pending := CASE WHEN s.plan = p_terms->>'plan' AND s.months = (p_terms->>'months')::int THEN NULL ELSE p_terms END;
+  IF (s.plan, s.months, s.allocation) = (p_terms->>'plan', (p_terms->>'months')::int, (p_terms->>'allocation')::bigint) THEN
+    s.pending := NULL;
+    w := settle(w, s, 'change', p_actor => p_actor);
+  ELSIF p_policy = 'at_renewal' THEN
+    -- With the first period that is not paid yet: a year that was paid is given to its end as it was sold.
+    s.pending := p_terms || jsonb_build_object('period', greatest(s.paid_months, coalesce(s.period, -1) + 1));
     w := settle(w, s, 'change', p_actor => p_actor);
   ELSIF s.status <> 'active' OR s.period IS NULL OR s.period_state <> 'granted' THEN
     RETURN jsonb_build_object('status', 'cannot_change_now', 'state', CASE WHEN s.status = 'active' THEN 'unpaid' ELSE s.status END);
   ELSIF p_policy = 'restart' THEN
     s := adopt(s, p_terms);
-    s.anchor := w.at; s.paid_months := s.months; s.period := 0; s.ends_at := NULL;
+    s.anchor := w.at; s.paid_months := s.months; s.period := 0;
+    IF s.ends_at IS NOT NULL THEN s.ends_at := paid_through(s); END IF;
     w := replace_credits(w, s, 'change', s.allocation, p_actor => p_actor);
   ELSIF more < 0 THEN
     RETURN jsonb_build_object('status', 'cannot_take_back');

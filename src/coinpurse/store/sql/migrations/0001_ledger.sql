@@ -89,7 +89,7 @@ INSERT INTO moves (letter, kind, source, target) VALUES
   ('w', 'revocation', 'held', 'revoked'),   ('q', 'freeze', 'held', 'frozen'),       ('x', 'expiry', 'available', 'expired'),
   ('v', 'revocation', 'available', 'revoked'), ('b', 'reversal', 'spent', 'available'), ('n', 'reversal', 'spent', 'expired'),
   ('e', 'reversal', 'spent', 'frozen'),     ('o', 'reversal', 'spent', 'revoked'),   ('f', 'freeze', 'available', 'frozen'),
-  ('t', 'thaw', 'frozen', 'available'),     ('z', 'expiry', 'frozen', 'expired'),      ('y', 'revocation', 'frozen', 'revoked');
+  ('t', 'thaw', 'frozen', 'available'),     ('z', 'expiry', 'frozen', 'expired'),      ('u', 'revocation', 'frozen', 'revoked');
 
 -- Credits given once. `grant` is the number of the act that gave them. What was given never changes; how it ended is noted beside it.
 CREATE TABLE grants (
@@ -139,7 +139,7 @@ CREATE TABLE subscriptions (
   period_state  text,                                         -- what became of it, as in renewals
   status        text NOT NULL CHECK (status IN ('trialing', 'active', 'past_due', 'paused', 'ended')),
   ends_at       timestamptz,
-  pending       jsonb,                                        -- a plan change for the next renewal
+  pending       jsonb,                                        -- a plan change, and the number of the period with which it comes
   created_at    timestamptz NOT NULL,
   PRIMARY KEY (account, subscription)
 );
