@@ -29,10 +29,6 @@ class Bigints(Packed):
     oid = 1016
 
 
-class Ints(Packed):
-    oid = 1007
-
-
 class Texts(Packed):
     oid = 1009
 
@@ -53,7 +49,7 @@ class _PackedDumper(Dumper):
 
 def register(adapters: Any) -> None:
     """Teaches a connection to send packed arrays as they are."""
-    for kind in (Uuids, Bigints, Ints, Texts):
+    for kind in (Uuids, Bigints, Texts):
         adapters.register_dumper(kind, _PackedDumper)
 
 
@@ -64,12 +60,9 @@ def uuids(values: Sequence[UUID]) -> Uuids:
 
 def bigints(values: Sequence[int]) -> Bigints:
     """A bigint[] without nulls."""
-    return Bigints(_numbers(20, "q", 8, values))
-
-
-def ints(values: Sequence[int]) -> Ints:
-    """An int[] without nulls."""
-    return Ints(_numbers(23, "i", 4, values))
+    flat = [8] * (2 * len(values))
+    flat[1::2] = values
+    return Bigints(_header(20, len(values)) + struct.pack("!" + "iq" * len(values), *flat))
 
 
 def bigints_or_null(values: Sequence[int | None]) -> Bigints:
@@ -92,9 +85,3 @@ def texts(values: Sequence[str | None]) -> Texts:
 
 def _header(element: int, length: int) -> bytes:
     return _HEADER.pack(1, 1, element, length, 1)
-
-
-def _numbers(element: int, code: str, size: int, values: Sequence[int]) -> bytes:
-    flat = [size] * (2 * len(values))
-    flat[1::2] = values
-    return _header(element, len(values)) + struct.pack("!" + f"i{code}" * len(values), *flat)

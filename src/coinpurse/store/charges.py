@@ -16,7 +16,7 @@ from coinpurse.store.db import Database
 from coinpurse.store.refusals import key_conflict, refusal
 from coinpurse.store.shapes import Terms
 
-CHARGE_MANY = "SELECT * FROM coinpurse.charge_many(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+CHARGE_MANY = "SELECT * FROM coinpurse.charge_many(%s, %s, %s, %s, %s, %s, %s, %s)"
 TERMS = """
     SELECT t.account, t.version, t.terms FROM unnest(%s::uuid[], %s::bigint[]) AS asked(account, version)
       JOIN coinpurse.terms t USING (account, version)"""
@@ -128,11 +128,8 @@ class Charges:
 
 
 def _columns(requests: Sequence[Request]) -> tuple[Any, ...]:
-    accounts, first, last = _grouped(requests)
     return (
-        arrays.uuids(accounts),
-        arrays.ints(first),
-        arrays.ints(last),
+        arrays.uuids([r.digest for r in requests]),
         arrays.uuids([r.key for r in requests]),
         arrays.bigints([r.fingerprint for r in requests]),
         arrays.bigints([r.amount for r in requests]),
@@ -141,20 +138,6 @@ def _columns(requests: Sequence[Request]) -> tuple[Any, ...]:
         arrays.texts([r.details for r in requests]),
         arrays.texts([r.actor for r in requests]),
     )
-
-
-def _grouped(requests: Sequence[Request]) -> tuple[list[UUID], list[int], list[int]]:
-    """The accounts of sorted requests, with the numbers (from 1) of each one's first and last."""
-    accounts: list[UUID] = []
-    first: list[int] = []
-    last: list[int] = []
-    for number, request in enumerate(requests, 1):
-        if not accounts or accounts[-1] != request.digest:
-            accounts.append(request.digest)
-            first.append(number)
-            last.append(number)
-        last[-1] = number
-    return accounts, first, last
 
 
 def _for_each(

@@ -1,6 +1,6 @@
--- The hot path: many charges on many accounts in one statement. The caller groups its charges by account: account k owns the requests
--- p_first[k] .. p_last[k]; accounts come sorted (so that two batches never wait for each other in a ring), each key once.
--- Answers one row per request of a known account, in its order:
+-- The hot path: many charges on many accounts in one statement. Requests come sorted by account (so that two batches never wait for each
+-- other in a ring), those of one account in the order in which they are to be made, each key once.
+-- Answers one row per request of a known account, with its number:
 --   done       charged; the columns say how
 --   replayed   the key was used for the same request before; `act` is the one to answer with
 --   conflict   the key was used for another request
@@ -8,13 +8,12 @@
 -- One statement, so that its first deed on each account is a write in the eyes of a sharded cluster; each account's row is locked
 -- before its requests are looked at. A key that a rival transaction is using this very moment ends in a unique violation: the caller repeats.
 CREATE OR REPLACE FUNCTION charge_many(
-  p_account uuid[], p_first int[], p_last int[],
-  p_key uuid[], p_fingerprint bigint[], p_amount bigint[], p_operation text[], p_quantity bigint[], p_details text[], p_actor text[]
+  p_account uuid[], p_key uuid[], p_fingerprint bigint[], p_amount bigint[], p_operation text[], p_quantity bigint[], p_details text[], p_actor text[]
 ) RETURNS TABLE (
   request int, status text, act bigint, sequence bigint, at timestamptz, grants bigint[], amounts bigint[], kinds text, terms bigint,
   monthly bigint, other bigint, addon bigint, held_monthly bigint, held_other bigint, held_addon bigint,
   frozen_monthly bigint, frozen_other bigint, frozen_addon bigint
-) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp AS $$
+) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET enable_seqscan = off AS $$ -- a plan made while the tables were small must not scan them when they are not
 #variable_conflict use_column
 DECLARE
   slot_now int := key_slot(clock_timestamp());
@@ -22,18 +21,16 @@ DECLARE
 BEGIN
   RETURN QUERY
   WITH asked AS (
-    SELECT g.first + r.i::int - 1 AS request, w.account, w.act, w.sequence, w.terms, w.live, w.kinds, w.remaining,
+    SELECT r.request, w.account, w.act, w.sequence, w.terms, w.live, w.kinds, w.remaining,
            w.monthly::bigint, w.other::bigint, w.addon::bigint, w.held_monthly, w.held_other, w.held_addon,
            w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
            r.key, r.fingerprint, r.amount, r.operation, r.quantity, r.details, r.actor,
            (SELECT row(k.fingerprint, k.act)::key_used FROM keys k
              WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, slot_before)) AS used
-      FROM unnest(p_account, p_first, p_last) AS g(account, first, last)
-     CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = g.account FOR UPDATE) w
-     CROSS JOIN LATERAL unnest(p_key[g.first:g.last], p_fingerprint[g.first:g.last], p_amount[g.first:g.last], p_operation[g.first:g.last],
-                               p_quantity[g.first:g.last], p_details[g.first:g.last], p_actor[g.first:g.last])
-                        WITH ORDINALITY AS r(key, fingerprint, amount, operation, quantity, details, actor, i)
+      FROM unnest(p_account, p_key, p_fingerprint, p_amount, p_operation, p_quantity, p_details, p_actor)
+           WITH ORDINALITY AS r(account, key, fingerprint, amount, operation, quantity, details, actor, request)
+     CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = r.account FOR UPDATE) w
   ), summed AS (
     SELECT a.*, (used).act IS NULL AS fresh,
            count(*) FILTER (WHERE (used).act IS NULL) OVER so_far AS nth,
@@ -49,14 +46,14 @@ BEGIN
            CASE WHEN s.amount = 0 THEN '' WHEN one.enough THEN left(s.kinds, 1) ELSE several.letters END AS letters
       FROM summed s
      CROSS JOIN LATERAL (SELECT coalesce(s.total <= s.remaining[1], false) AS enough) one
-      LEFT JOIN LATERAL (
+     CROSS JOIN LATERAL (
         SELECT array_agg(g.id ORDER BY g.n) AS grants,
                array_agg(least(g.upto, s.upto) - greatest(g.upto - g.remaining, s.upto - s.amount) ORDER BY g.n) AS amounts,
                string_agg(substr(s.kinds, g.n::int, 1), '' ORDER BY g.n) AS letters
           FROM (SELECT u.id, u.remaining, u.n, (sum(u.remaining) OVER (ORDER BY u.n))::bigint AS upto
-                  FROM unnest(s.live, s.remaining) WITH ORDINALITY AS u(id, remaining, n)) g
+                  FROM unnest(s.live, s.remaining) WITH ORDINALITY AS u(id, remaining, n) WHERE NOT one.enough) g
          WHERE g.upto > s.upto - s.amount AND g.upto - g.remaining < s.upto
-      ) several ON NOT one.enough AND s.amount > 0
+      ) several
   ), done AS MATERIALIZED (
     SELECT t.*, t.act + t.nth AS new_act,
            (t.sequence + sum(length(t.letters)) FILTER (WHERE t.ok) OVER (PARTITION BY t.account ORDER BY t.request))::bigint AS new_sequence,
@@ -82,16 +79,17 @@ BEGIN
            kinds = CASE WHEN l.total < l.remaining[1] THEN l.kinds ELSE c.kinds END,
            remaining = CASE WHEN l.total < l.remaining[1] THEN (l.remaining[1] - l.total) || l.remaining[2:] ELSE c.remaining END
       FROM done l
-      LEFT JOIN LATERAL (
+     CROSS JOIN LATERAL (
         SELECT coalesce(array_agg(u.id ORDER BY u.n), '{}') AS live, coalesce(string_agg(substr(l.kinds, u.n::int, 1), '' ORDER BY u.n), '') AS kinds,
                coalesce(array_agg(u.upto - greatest(l.total, u.upto - u.remaining) ORDER BY u.n), '{}') AS remaining
           FROM (SELECT v.id, v.remaining, v.n, (sum(v.remaining) OVER (ORDER BY v.n))::bigint AS upto
-                  FROM unnest(l.live, l.remaining) WITH ORDINALITY AS v(id, remaining, n)) u
+                  FROM unnest(l.live, l.remaining) WITH ORDINALITY AS v(id, remaining, n)
+                 WHERE NOT coalesce(l.total < l.remaining[1], false)) u
          WHERE u.upto > l.total
-      ) c ON NOT coalesce(l.total < l.remaining[1], false)
+      ) c
      WHERE l.ok AND l.nth = l.fresh_count AND w.account = l.account AND w.act = l.act
   )
-  SELECT d.request, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN 'unsure' WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
+  SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN 'unsure' WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
          CASE WHEN d.ok THEN d.new_act ELSE (d.used).act END, d.new_sequence, d.at, d.grants, d.amounts, d.letters, d.terms,
          d.new_monthly, d.new_other, d.new_addon, d.held_monthly::bigint, d.held_other::bigint, d.held_addon::bigint,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint
