@@ -87,11 +87,15 @@ BEGIN
                  WHERE NOT coalesce(l.total < l.remaining[1], false)) u
          WHERE u.upto > l.total
       ) c
-     WHERE l.ok AND l.nth = l.fresh_count AND w.account = l.account AND w.act = l.act
+     -- No condition on the wallet's own numbers: it would be put to the row as it was before a rival committed, and lose the update.
+     -- The fence is the ledger's key (account, act).
+     WHERE l.ok AND l.nth = l.fresh_count AND w.account = l.account
+    RETURNING w.account
   )
   SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN 'unsure' WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
          CASE WHEN d.ok THEN d.new_act ELSE (d.used).act END, d.new_sequence, d.at, d.grants, d.amounts, d.letters, d.terms,
          d.new_monthly, d.new_other, d.new_addon, d.held_monthly::bigint, d.held_other::bigint, d.held_addon::bigint,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint
-    FROM done d;
+    FROM done d
+   WHERE must((SELECT count(*) FROM carried) = (SELECT count(*) FROM done l WHERE l.ok AND l.nth = l.fresh_count), 'each charged wallet is updated once');
 END $$;

@@ -10,3 +10,10 @@ CREATE OR REPLACE FUNCTION key_slot(p_now timestamptz) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT ((extract(epoch FROM p_now)::bigint / 3024000) % 3)::int
 $$;
+
+-- Stops everything where something that can't be otherwise is otherwise.
+CREATE OR REPLACE FUNCTION must(p_holds boolean, p_what text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF p_holds IS NOT TRUE THEN RAISE EXCEPTION 'a fault in Coinpurse, nothing was done: it must hold that %', p_what USING ERRCODE = 'assert_failure'; END IF;
+  RETURN true;
+END $$;

@@ -1,0 +1,99 @@
+"""The batch function under rivals that hold the same accounts."""
+
+import threading
+import uuid
+from typing import Any
+
+import psycopg
+import pytest
+
+from coinpurse.domain.ids import account_digest
+from coinpurse.store import arrays
+
+CHARGE_MANY = "SELECT * FROM coinpurse.charge_many(%s, %s, %s, %s, %s, %s, %s, %s)"
+WALLET = """
+    SELECT act, monthly + addon, (SELECT max(act) FROM coinpurse.acts WHERE account = w.account)
+      FROM coinpurse.wallets w WHERE account = %s"""
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """A connection that can send packed arrays, with short statements' isolation."""
+    conn: psycopg.Connection[Any] = psycopg.connect(url, autocommit=True)
+    conn.execute("SET default_transaction_isolation = 'read committed'")
+    arrays.register(conn.adapters)
+    return conn
+
+
+def charge(conn: psycopg.Connection[Any], accounts: list[str]) -> list[Any]:
+    """Charges 4 credits for each name in the list."""
+    digests = sorted((account_digest(name, False) for name in accounts), key=lambda digest: digest.bytes)
+    n = len(digests)
+    columns = (
+        arrays.uuids(digests),
+        arrays.uuids([uuid.uuid4() for _ in digests]),
+        arrays.bigints([1] * n),
+        arrays.bigints([4] * n),
+        arrays.texts([None] * n),
+        arrays.bigints_or_null([None] * n),
+        arrays.texts([None] * n),
+        arrays.texts(["test"] * n),
+    )
+    return conn.execute(CHARGE_MANY, columns, binary=True).fetchall()
+
+
+@pytest.fixture
+def rivals(database_url: str) -> Any:
+    """Two connections, and three accounts with 1,000 credits each."""
+    with connect(database_url) as one, connect(database_url) as other:
+        for name in ("a", "b", "c"):
+            digest = account_digest(name, False)
+            one.execute(
+                "SELECT coinpurse.put_account(%s, %s, false, null, null, null, null, null, null)",
+                [digest, name],
+            )
+            one.execute(
+                "SELECT coinpurse.give(%s, %s, 1, 'addon', 1000, null, 0, '{}', 'test', 'x')",
+                [digest, uuid.uuid4()],
+            )
+        yield one, other
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["a"], ["a"]),
+        (["a"], ["a", "a"]),
+        (["a", "b"], ["b", "a"]),
+        (["a"], ["a", "b"]),
+        (["a", "b", "c"], ["c", "b", "b"]),
+    ],
+)
+def test_s7_a_charge_that_waited_for_a_rival_is_carried_into_the_wallet(
+    rivals: Any, first: list[str], second: list[str]
+) -> None:
+    """Both charges stand in the ledger and in the wallet, whoever had to wait."""
+    one, other = rivals
+    one.execute("BEGIN")
+    charge(one, first)
+    answers: list[list[Any]] = []
+    waiting = threading.Thread(target=lambda: answers.append(charge(other, second)))
+    waiting.start()
+    _until_blocked(one, other)
+    one.execute("COMMIT")
+    waiting.join()
+    assert [row[1] for row in answers[0]] == ["done"] * len(second)
+    for name in {*first, *second}:
+        times = [*first, *second].count(name)
+        assert one.execute(WALLET, [account_digest(name, False)]).fetchone() == (
+            1 + times,
+            1000 - 4 * times,
+            1 + times,
+        )
+
+
+def _until_blocked(watcher: psycopg.Connection[Any], waiter: psycopg.Connection[Any]) -> None:
+    for _ in range(2000):
+        row = watcher.execute("SELECT pg_blocking_pids(%s)", [waiter.info.backend_pid]).fetchone()
+        if row and row[0]:
+            return
+    raise AssertionError("the second call never had to wait")
