@@ -13,9 +13,11 @@ from coinpurse.domain.credits import MAX_AMOUNT
 from coinpurse.domain.errors import Invalid
 from coinpurse.domain.ids import key_digest
 from coinpurse.settings import Settings
-from coinpurse.store.charges import Charges
+from coinpurse.store.captures import Captures
 from coinpurse.store.db import Database
 from coinpurse.store.directory import Directory
+from coinpurse.store.spending import Spending
+from coinpurse.store.terms import KnownTerms
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,14 @@ class Context:
     db: Database
     catalog: Catalog
     settings: Settings
-    charges: Charges = field(init=False)
+    spending: Spending = field(init=False)
+    captures: Captures = field(init=False)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "charges", Charges(self.db))
+        terms = KnownTerms(self.db)
+        object.__setattr__(self, "spending", Spending(self.db, terms))
+        object.__setattr__(self, "captures", Captures(self.db, terms))
         object.__setattr__(self, "directory", Directory(self.db))
 
 

@@ -6,16 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from coinpurse.app.context import Context, Who, check_amount, details, key_and_fingerprint, priced
 from coinpurse.domain.credits import Balance, Charge, Hold, Quote, Reversal, Taken
 from coinpurse.domain.errors import CoinpurseError, Invalid, NotFound
 from coinpurse.domain.ids import make_id
 from coinpurse.store import shapes
-from coinpurse.store.charges import Request
-from coinpurse.store.directory import Known
+from coinpurse.store.captures import Capture
 from coinpurse.store.refusals import no_account, raise_refusal
+from coinpurse.store.spending import Request
 
 HOLD_SECONDS = 3_600
 MOST_HOLD_SECONDS = 604_800
@@ -71,7 +69,9 @@ async def charge(
     """Spends credits: monthly first, then add-on, all or nothing (S1-S8). Raises InsufficientCredits,
     IdempotencyConflict, AccountNotFound, Invalid."""
     asked = ChargeRequest(account, amount, operation, quantity, member, metadata, key)
-    return await ctx.charges.one(await _request(ctx, who, asked))
+    made = await ctx.spending.one(await _request(ctx, who, asked))
+    assert isinstance(made, Charge), "a charge was asked for"
+    return made
 
 
 async def charge_batch(
@@ -81,16 +81,16 @@ async def charge_batch(
     neighbours."""
     if not 1 <= len(items) <= MOST_IN_BATCH:
         raise Invalid.at("", f"A batch has 1 to {MOST_IN_BATCH:,} charges.")
-    answers: list[Charge | CoinpurseError | None] = [None] * len(items)
+    answers: list[Charge | Hold | CoinpurseError | None] = [None] * len(items)
     asked: dict[int, Request] = {}
     for number, item in enumerate(items):
         try:
             asked[number] = await _request(ctx, who, item)
         except CoinpurseError as refused:
             answers[number] = refused
-    for number, answer in zip(asked, await ctx.charges.many(list(asked.values())), strict=True):
+    for number, answer in zip(asked, await ctx.spending.many(list(asked.values())), strict=True):
         answers[number] = answer
-    return [answer for answer in answers if answer is not None]
+    return [answer for answer in answers if isinstance(answer, Charge | CoinpurseError)]
 
 
 async def _request(ctx: Context, who: Who, asked: ChargeRequest) -> Request:
@@ -102,7 +102,7 @@ async def _request(ctx: Context, who: Who, asked: ChargeRequest) -> Request:
         amount=amount,
         operation=asked.operation,
         quantity=quantity,
-        details=msgspec.json.encode(carried).decode() if carried else None,
+        details=carried,
         actor=who.actor,
         **key_and_fingerprint(asked.key, "charge", asked.amount, asked.operation, quantity, carried),
     )
@@ -178,19 +178,21 @@ async def hold(
             "/expires_in", f"It must be a whole number of seconds from 1 to {MOST_HOLD_SECONDS:,}."
         )
     carried = details(member, metadata)
-    answer = await ctx.db.call(
-        "hold",
-        account=await ctx.directory.account(account, who.test),
-        amount=amount,
-        expires_in=seconds,
-        operation=operation,
-        quantity=quantity,
-        details=carried,
-        actor=who.actor,
-        **key_and_fingerprint(key, "hold", asked, operation, quantity, carried, seconds),
+    made = await ctx.spending.one(
+        Request(
+            account=account,
+            digest=await ctx.directory.account(account, who.test),
+            amount=amount,
+            operation=operation,
+            quantity=quantity,
+            details=carried,
+            actor=who.actor,
+            expires_in=seconds,
+            **key_and_fingerprint(key, "hold", asked, operation, quantity, carried, seconds),
+        )
     )
-    raise_refusal(answer, account)
-    return shapes.hold(account, answer["answer"], replayed=answer["status"] == "replayed")
+    assert isinstance(made, Hold), "a hold was asked for"
+    return made
 
 
 async def capture(
@@ -207,16 +209,17 @@ async def capture(
     if amount is not None:
         check_amount(amount)
     known, ref = await ctx.directory.owner("ho", hold_id, who.test)
-    answer = await ctx.db.call(
-        "capture",
-        account=known.digest,
-        hold=ref.act,
-        amount=amount,
-        exceed=exceed,
-        actor=who.actor,
-        **key_and_fingerprint(key, "capture", hold_id, amount, exceed),
+    return await ctx.captures.one(
+        Capture(
+            account=known.id,
+            digest=known.digest,
+            hold=ref.act,
+            amount=amount,
+            exceed=exceed,
+            actor=who.actor,
+            **key_and_fingerprint(key, "capture", hold_id, amount, exceed),
+        )
     )
-    return _ended(known, answer)
 
 
 async def release(ctx: Context, who: Who, hold_id: str, *, key: str | None = None) -> Hold:
@@ -229,10 +232,6 @@ async def release(ctx: Context, who: Who, hold_id: str, *, key: str | None = Non
         actor=who.actor,
         **key_and_fingerprint(key, "release", hold_id),
     )
-    return _ended(known, answer)
-
-
-def _ended(known: Known, answer: Any) -> Hold:
     raise_refusal(answer, known.id)
     return shapes.hold(known.id, answer["answer"], answer["made"], answer["status"] == "replayed")
 

@@ -1,19 +1,21 @@
--- The hot path: many charges on many accounts in one statement. Requests come sorted by account (so that two batches never wait for each
--- other in a ring), those of one account in the order in which they are to be made, each key once.
--- Answers one row per request of a known account, with its number:
---   done       charged; the columns say how
+-- The hot path: many charges and holds on many accounts in one statement. Requests come sorted by account (so that two batches never wait
+-- for each other in a ring), those of one account in the order in which they are to be made, each key once. A request with
+-- `expires_in` (seconds) is a hold, one without is a charge. Answers one row per request of a known account, with its number:
+--   done       made; the columns say how
 --   replayed   the key was used for the same request before; `act` is the one to answer with
 --   conflict   the key was used for another request
---   unsure     nothing was done: the account is due by time, or can't pay for all of its requests here; call `charge` for each
+--   unsure     nothing was done: the account is due by time, or can't pay for all of its requests here; call `charge` or `hold` for each
 -- One statement, so that its first deed on each account is a write in the eyes of a sharded cluster; each account's row is locked
 -- before its requests are looked at. A key that a rival transaction is using this very moment ends in a unique violation: the caller repeats.
-CREATE OR REPLACE FUNCTION charge_many(
-  p_account uuid[], p_key uuid[], p_fingerprint bigint[], p_amount bigint[], p_operation text[], p_quantity bigint[], p_details text[], p_actor text[]
+CREATE OR REPLACE FUNCTION spend_many(
+  p_account uuid[], p_key uuid[], p_fingerprint bigint[], p_amount bigint[], p_operation text[], p_quantity bigint[], p_details text[], p_actor text[],
+  p_expires_in bigint[]
 ) RETURNS TABLE (
   request int, status text, act bigint, sequence bigint, at timestamptz, grants bigint[], amounts bigint[], kinds text, terms bigint,
   monthly bigint, other bigint, addon bigint, held_monthly bigint, held_other bigint, held_addon bigint,
   frozen_monthly bigint, frozen_other bigint, frozen_addon bigint
-) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET enable_seqscan = off AS $$ -- a plan made while the tables were small must not scan them when they are not
+) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp
+  SET enable_seqscan = off AS $$ -- a plan made while the tables were small must not scan them when they are not
 #variable_conflict use_column
 DECLARE
   slot_now int := key_slot(clock_timestamp());
@@ -25,11 +27,11 @@ BEGIN
            w.monthly::bigint, w.other::bigint, w.addon::bigint, w.held_monthly, w.held_other, w.held_addon,
            w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
-           r.key, r.fingerprint, r.amount, r.operation, r.quantity, r.details, r.actor,
+           r.key, r.fingerprint, r.amount, r.operation, r.quantity, r.details, r.actor, r.expires_in,
            (SELECT row(k.fingerprint, k.act)::key_used FROM keys k
              WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, slot_before)) AS used
-      FROM unnest(p_account, p_key, p_fingerprint, p_amount, p_operation, p_quantity, p_details, p_actor)
-           WITH ORDINALITY AS r(account, key, fingerprint, amount, operation, quantity, details, actor, request)
+      FROM unnest(p_account, p_key, p_fingerprint, p_amount, p_operation, p_quantity, p_details, p_actor, p_expires_in)
+           WITH ORDINALITY AS r(account, key, fingerprint, amount, operation, quantity, details, actor, expires_in, request)
      CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = r.account FOR UPDATE) w
   ), summed AS (
     SELECT a.*, (used).act IS NULL AS fresh,
@@ -54,27 +56,44 @@ BEGIN
                   FROM unnest(s.live, s.remaining) WITH ORDINALITY AS u(id, remaining, n) WHERE NOT one.enough) g
          WHERE g.upto > s.upto - s.amount AND g.upto - g.remaining < s.upto
       ) several
-  ), done AS MATERIALIZED (
-    SELECT t.*, t.act + t.nth AS new_act,
-           (t.sequence + sum(length(t.letters)) FILTER (WHERE t.ok) OVER (PARTITION BY t.account ORDER BY t.request))::bigint AS new_sequence,
+  ), parted AS (
+    SELECT t.*,
            greatest(t.monthly - t.upto, 0) AS new_monthly,
            greatest(t.other - greatest(t.upto - t.monthly, 0), 0) AS new_other,
-           t.addon - greatest(t.upto - t.monthly - t.other, 0) AS new_addon
+           t.addon - greatest(t.upto - t.monthly - t.other, 0) AS new_addon,
+           CASE WHEN t.ok AND t.expires_in IS NOT NULL THEN least(t.monthly, t.upto) - least(t.monthly, t.upto - t.amount) ELSE 0 END AS to_monthly,
+           CASE WHEN t.ok AND t.expires_in IS NOT NULL THEN least(t.monthly + t.other, t.upto) - least(t.monthly + t.other, t.upto - t.amount) ELSE 0 END AS to_both,
+           CASE WHEN t.ok AND t.expires_in IS NOT NULL THEN t.amount ELSE 0 END AS to_hold
       FROM taken t
+  ), done AS MATERIALIZED (
+    SELECT p.*, p.act + p.nth AS new_act,
+           (p.sequence + sum(length(p.letters)) FILTER (WHERE p.ok) OVER so_far)::bigint AS new_sequence,
+           (p.held_monthly + sum(p.to_monthly) OVER so_far)::bigint AS new_held_monthly,
+           (p.held_other + sum(p.to_both - p.to_monthly) OVER so_far)::bigint AS new_held_other,
+           (p.held_addon + sum(p.to_hold - p.to_both) OVER so_far)::bigint AS new_held_addon,
+           min(p.at + make_interval(secs => p.expires_in)) OVER so_far AS hold_due,
+           CASE WHEN p.expires_in IS NULL THEN p.details::jsonb
+                ELSE coalesce(p.details::jsonb, '{}') || jsonb_build_object('expires_at', p.at + make_interval(secs => p.expires_in)) END AS kept
+      FROM parted p WINDOW so_far AS (PARTITION BY p.account ORDER BY p.request)
   ), written AS (
     INSERT INTO acts (account, act, sequence, at, kind, moves, grants, amounts, amount, terms, monthly, other, addon,
                       held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon, operation, quantity, details, actor)
-    SELECT d.account, d.new_act, d.new_sequence, d.at, 'charge', repeat('c', length(d.letters)), d.grants, d.amounts, d.amount, d.terms,
+    SELECT d.account, d.new_act, d.new_sequence, d.at, CASE WHEN d.expires_in IS NULL THEN 'charge' ELSE 'hold' END,
+           repeat(CASE WHEN d.expires_in IS NULL THEN 'c' ELSE 'h' END, length(d.letters)), d.grants, d.amounts, d.amount, d.terms,
            nullif(d.new_monthly, 0), nullif(d.new_other, 0), nullif(d.new_addon, 0),
-           nullif(d.held_monthly, 0), nullif(d.held_other, 0), nullif(d.held_addon, 0),
-           nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.details::jsonb, d.actor
+           nullif(d.new_held_monthly, 0), nullif(d.new_held_other, 0), nullif(d.new_held_addon, 0),
+           nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.kept, d.actor
       FROM done d WHERE d.ok
   ), remembered AS (
     INSERT INTO keys (account, slot, key, fingerprint, act)
     SELECT d.account, slot_now, d.key, d.fingerprint, d.new_act FROM done d WHERE d.ok AND d.key IS NOT NULL
+  ), opened AS (
+    INSERT INTO holds (account, hold, expires_at)
+    SELECT d.account, d.new_act, d.at + make_interval(secs => d.expires_in) FROM done d WHERE d.ok AND d.expires_in IS NOT NULL
   ), carried AS (
     UPDATE wallets w
        SET act = l.new_act, sequence = l.new_sequence, at = l.at, monthly = l.new_monthly, other = l.new_other, addon = l.new_addon,
+           held_monthly = l.new_held_monthly, held_other = l.new_held_other, held_addon = l.new_held_addon, due_at = least(w.due_at, l.hold_due),
            live = CASE WHEN l.total < l.remaining[1] THEN l.live ELSE c.live END,
            kinds = CASE WHEN l.total < l.remaining[1] THEN l.kinds ELSE c.kinds END,
            remaining = CASE WHEN l.total < l.remaining[1] THEN (l.remaining[1] - l.total) || l.remaining[2:] ELSE c.remaining END
@@ -94,7 +113,7 @@ BEGIN
   )
   SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN 'unsure' WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
          CASE WHEN d.ok THEN d.new_act ELSE (d.used).act END, d.new_sequence, d.at, d.grants, d.amounts, d.letters, d.terms,
-         d.new_monthly, d.new_other, d.new_addon, d.held_monthly::bigint, d.held_other::bigint, d.held_addon::bigint,
+         d.new_monthly, d.new_other, d.new_addon, d.new_held_monthly, d.new_held_other, d.new_held_addon,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint
     FROM done d
    WHERE must((SELECT count(*) FROM carried) = (SELECT count(*) FROM done l WHERE l.ok AND l.nth = l.fresh_count), 'each charged wallet is updated once');

@@ -10,7 +10,7 @@ import pytest
 from coinpurse.domain.ids import account_digest
 from coinpurse.store import arrays
 
-CHARGE_MANY = "SELECT * FROM coinpurse.charge_many(%s, %s, %s, %s, %s, %s, %s, %s)"
+SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 WALLET = """
     SELECT act, monthly + addon, (SELECT max(act) FROM coinpurse.acts WHERE account = w.account)
       FROM coinpurse.wallets w WHERE account = %s"""
@@ -37,8 +37,9 @@ def charge(conn: psycopg.Connection[Any], accounts: list[str]) -> list[Any]:
         arrays.bigints_or_null([None] * n),
         arrays.texts([None] * n),
         arrays.texts(["test"] * n),
+        arrays.bigints_or_null([None] * n),
     )
-    return conn.execute(CHARGE_MANY, columns, binary=True).fetchall()
+    return conn.execute(SPEND_MANY, columns, binary=True).fetchall()
 
 
 @pytest.fixture

@@ -1,0 +1,125 @@
+"""Captures that wait at the same time travel together in one call of `capture_many`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from coinpurse.domain.credits import Charge, Hold
+from coinpurse.domain.errors import CoinpurseError
+from coinpurse.domain.ids import make_id
+from coinpurse.store import arrays, shapes
+from coinpurse.store.coalesce import Coalescer
+from coinpurse.store.db import Database
+from coinpurse.store.refusals import refusal
+from coinpurse.store.shapes import Terms
+from coinpurse.store.spending import Row, row_balance, row_taken
+from coinpurse.store.terms import KnownTerms, Version
+
+CAPTURE_MANY = "SELECT * FROM coinpurse.capture_many(%s, %s, %s, %s, %s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A capture that is asked for; `amount` None: all that is held."""
+
+    account: str
+    digest: UUID
+    hold: int
+    key: UUID
+    fingerprint: int
+    amount: int | None
+    exceed: bool
+    actor: str
+
+
+class Captures:
+    """Captures holds. Those of a whole hold that wait at the same time share a call; others are looked at one
+    by one."""
+
+    def __init__(self, db: Database, terms: KnownTerms) -> None:
+        self._db = db
+        self._terms = terms
+        self._whole = Coalescer(self._many)
+
+    async def one(self, capture: Capture) -> Hold:
+        """Captures a hold. Raises what is refused (H2, H3)."""
+        outcome = await (
+            self._carefully(capture) if capture.amount is not None else self._whole.submit(capture)
+        )
+        if isinstance(outcome, CoinpurseError):
+            raise outcome
+        return outcome
+
+    async def _many(self, captures: Sequence[Capture]) -> list[Hold | CoinpurseError]:
+        distinct = {(capture.digest, capture.hold): capture for capture in captures}
+        group = sorted(distinct.values(), key=lambda capture: capture.digest.bytes)
+        rows = {group[row[0] - 1]: row for row in await self._db.tuples(CAPTURE_MANY, _columns(group))}
+        made = {capture: row for capture, row in rows.items() if row[1] == "done"}
+        terms = await self._terms.of(
+            {(capture.digest, row[5]): capture.account for capture, row in made.items()}
+        )
+        outcomes = []
+        for capture in captures:
+            row = made.get(capture) if distinct[capture.digest, capture.hold] is capture else None
+            outcomes.append(await self._outcome(capture, row, terms))
+        return outcomes
+
+    async def _outcome(
+        self, capture: Capture, row: Row | None, terms: Mapping[Version, Terms]
+    ) -> Hold | CoinpurseError:
+        if row is None:
+            return await self._carefully(capture)
+        if row[7] or row[10]:  # promotional and compensation credits, kind by kind, are not in the row
+            raw = await self._db.call("read_hold", account=capture.digest, hold=capture.hold)
+            return shapes.hold(capture.account, raw["answer"], raw["made"])
+        return _captured(capture, row, terms[capture.digest, row[5]])
+
+    async def _carefully(self, capture: Capture) -> Hold | CoinpurseError:
+        answer = await self._db.call(
+            "capture",
+            account=capture.digest,
+            hold=capture.hold,
+            key=capture.key,
+            fingerprint=capture.fingerprint,
+            amount=capture.amount,
+            exceed=capture.exceed,
+            actor=capture.actor,
+        )
+        refused = refusal(answer, capture.account)
+        return refused or shapes.hold(
+            capture.account, answer["answer"], answer["made"], answer["status"] == "replayed"
+        )
+
+
+def _columns(captures: Sequence[Capture]) -> Row:
+    return (
+        arrays.uuids([c.digest for c in captures]),
+        arrays.bigints([c.hold for c in captures]),
+        arrays.uuids([c.key for c in captures]),
+        arrays.bigints([c.fingerprint for c in captures]),
+        arrays.texts([c.actor for c in captures]),
+    )
+
+
+def _captured(capture: Capture, row: Row, terms: Terms) -> Hold:
+    _, _, act, sequence, at, _, *sums = row[:15]
+    made_at, amount, grants, amounts, kinds, operation, quantity, details = row[15:]
+    common: dict[str, Any] = {
+        "account": capture.account,
+        "amount": amount,
+        "operation": operation,
+        "quantity": quantity,
+        "member": details.get("member"),
+        "metadata": details.get("metadata"),
+        "taken": row_taken(capture.digest, grants, kinds, amounts),
+        "balance": row_balance(capture.account, (at, sequence, *sums), terms),
+    }
+    return Hold(
+        id=make_id("ho", capture.digest, capture.hold),
+        status="captured",
+        expires_at=shapes.when(details["expires_at"]),
+        created_at=made_at,
+        charge=Charge(id=make_id("ch", capture.digest, act), created_at=at, **common),
+        **common,
+    )

@@ -1,0 +1,185 @@
+"""The hot path: charges and holds that wait at the same time travel together in one call of `spend_many`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from coinpurse.domain.credits import Balance, Charge, Hold, Taken
+from coinpurse.domain.errors import CoinpurseError, IdempotencyConflict
+from coinpurse.domain.ids import make_id
+from coinpurse.store import arrays, shapes
+from coinpurse.store.coalesce import Coalescer
+from coinpurse.store.db import Database
+from coinpurse.store.refusals import key_conflict, refusal
+from coinpurse.store.shapes import Terms
+from coinpurse.store.terms import KnownTerms, Version
+
+SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+Row = tuple[Any, ...]
+Outcome = Charge | Hold | CoinpurseError
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A charge, or (with `expires_in`, in seconds) a hold, that is asked for: priced, validated, and with a
+    key."""
+
+    account: str
+    digest: UUID
+    key: UUID
+    fingerprint: int
+    amount: int
+    operation: str | None
+    quantity: int | None
+    details: dict[str, Any] | None
+    actor: str
+    expires_in: int | None = None
+
+
+class Spending:
+    """Spends and sets aside. Single requests that wait at the same time share a call; a list goes as it
+    is."""
+
+    def __init__(self, db: Database, terms: KnownTerms) -> None:
+        self._db = db
+        self._terms = terms
+        self._single = Coalescer(self.many)
+
+    async def one(self, request: Request) -> Charge | Hold:
+        """Makes one charge or hold. Raises what is refused (S4, S8)."""
+        outcome = await self._single.submit(request)
+        if isinstance(outcome, CoinpurseError):
+            raise outcome
+        return outcome
+
+    async def many(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Makes each on its own, and answers in their order; several of one account are made in their
+        order."""
+        distinct: dict[tuple[UUID, UUID], Request] = {}
+        for request in requests:
+            distinct.setdefault((request.digest, request.key), request)
+        outcomes = await self._distinct(list(distinct.values()))
+        return list(_for_each(requests, distinct, outcomes))
+
+    async def _distinct(self, requests: list[Request]) -> dict[tuple[UUID, UUID], Outcome]:
+        requests.sort(key=lambda request: request.digest.bytes)  # stable: each account's own order stays
+        rows: dict[int, Row] = {row[0]: row for row in await self._db.tuples(SPEND_MANY, _columns(requests))}
+        made = ((requests[number - 1], row) for number, row in rows.items() if row[1] == "done")
+        terms = await self._terms.of({(request.digest, row[8]): request.account for request, row in made})
+        return {
+            (request.digest, request.key): await self._outcome(request, rows.get(number), terms)
+            for number, request in enumerate(requests, 1)
+        }
+
+    async def _outcome(self, request: Request, row: Row | None, terms: Mapping[Version, Terms]) -> Outcome:
+        if row is not None and row[1] == "conflict":
+            return key_conflict()
+        if row is None or row[1] != "done":  # replayed, unsure, or no such account
+            return await self._carefully(request)
+        if row[10] or row[13]:  # promotional and compensation credits, kind by kind, are not in the row
+            raw = await self._db.call("read_act", account=request.digest, act=row[2])
+            return _shaped(request, raw, replayed=False)
+        return _made(request, row, terms[request.digest, row[8]])
+
+    async def _carefully(self, request: Request) -> Outcome:
+        more = {} if request.expires_in is None else {"expires_in": request.expires_in}
+        answer = await self._db.call(
+            "charge" if request.expires_in is None else "hold",
+            account=request.digest,
+            key=request.key,
+            fingerprint=request.fingerprint,
+            amount=request.amount,
+            operation=request.operation,
+            quantity=request.quantity,
+            details=request.details,
+            actor=request.actor,
+            **more,
+        )
+        refused = refusal(answer, request.account)
+        return refused or _shaped(request, answer["answer"], answer["status"] == "replayed")
+
+
+def _shaped(request: Request, raw: Any, replayed: bool) -> Charge | Hold:
+    shape = shapes.charge if request.expires_in is None else shapes.hold
+    return shape(request.account, raw, replayed=replayed)
+
+
+def _columns(requests: Sequence[Request]) -> Row:
+    return (
+        arrays.uuids([r.digest for r in requests]),
+        arrays.uuids([r.key for r in requests]),
+        arrays.bigints([r.fingerprint for r in requests]),
+        arrays.bigints([r.amount for r in requests]),
+        arrays.texts([r.operation for r in requests]),
+        arrays.bigints_or_null([r.quantity for r in requests]),
+        arrays.texts([msgspec.json.encode(r.details).decode() if r.details else None for r in requests]),
+        arrays.texts([r.actor for r in requests]),
+        arrays.bigints_or_null([r.expires_in for r in requests]),
+    )
+
+
+def _for_each(
+    requests: Sequence[Request],
+    distinct: Mapping[tuple[UUID, UUID], Request],
+    outcomes: Mapping[tuple[UUID, UUID], Outcome],
+) -> Iterable[Outcome]:
+    """Each request's own answer: of two with one key, the second is a replay, or a conflict (S8)."""
+    for request in requests:
+        pair = (request.digest, request.key)
+        outcome = outcomes[pair]
+        if distinct[pair] is request or isinstance(outcome, IdempotencyConflict):
+            yield outcome
+        elif distinct[pair].fingerprint != request.fingerprint:
+            yield key_conflict()
+        else:
+            yield outcome if isinstance(outcome, CoinpurseError) else replace(outcome, replayed=True)
+
+
+def row_balance(account: str, row: Row, terms: Terms) -> Balance:
+    """The balance after an act out of a row of the hot path: as_of, sequence, and nine sums."""
+    at, sequence, monthly, other, addon, held_monthly, held_other, held_addon, *frozen = row
+    numbers = {
+        "sequence": sequence,
+        "monthly": monthly,
+        "other": other,
+        "addon": addon,
+        "held_monthly": held_monthly,
+        "held_other": held_other,
+        "held_addon": held_addon,
+        "frozen_monthly": frozen[0],
+        "frozen_other": frozen[1],
+        "frozen_addon": frozen[2],
+        "others": (),
+    }
+    return shapes.balance_of(account, at, numbers, terms)
+
+
+def row_taken(digest: UUID, grants: Sequence[int], kinds: str, amounts: Sequence[int]) -> list[Taken]:
+    """The parts of an act out of a row of the hot path."""
+    parts = zip(grants or (), kinds, amounts or (), strict=True)
+    return [Taken(make_id("gr", digest, grant), shapes.KINDS[kind], amount) for grant, kind, amount in parts]
+
+
+def _made(request: Request, row: Row, terms: Terms) -> Charge | Hold:
+    _, _, act, sequence, at, grants, amounts, kinds, _, *sums = row
+    details = request.details or {}
+    common: dict[str, Any] = {
+        "account": request.account,
+        "amount": request.amount,
+        "operation": request.operation,
+        "quantity": request.quantity,
+        "member": details.get("member"),
+        "metadata": details.get("metadata"),
+        "taken": row_taken(request.digest, grants, kinds, amounts),
+        "balance": row_balance(request.account, (at, sequence, *sums), terms),
+        "created_at": at,
+    }
+    if request.expires_in is None:
+        return Charge(id=make_id("ch", request.digest, act), **common)
+    until = at + timedelta(seconds=request.expires_in)
+    return Hold(id=make_id("ho", request.digest, act), status="held", expires_at=until, **common)

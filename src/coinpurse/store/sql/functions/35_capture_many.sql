@@ -1,0 +1,71 @@
+-- Spends many holds, each whole: what nearly every capture is. Requests come as for `spend_many`, each hold once. Answers `done`,
+-- or `unsure` where nothing was done and `capture` must look: another amount, a hold that is closed, a key that was used, an account
+-- that is due. The hold's row is locked after its account's: a rival that closed it meanwhile has taken it away.
+CREATE OR REPLACE FUNCTION capture_many(
+  p_account uuid[], p_hold bigint[], p_key uuid[], p_fingerprint bigint[], p_actor text[]
+) RETURNS TABLE (
+  request int, status text, act bigint, sequence bigint, at timestamptz, terms bigint,
+  monthly bigint, other bigint, addon bigint, held_monthly bigint, held_other bigint, held_addon bigint,
+  frozen_monthly bigint, frozen_other bigint, frozen_addon bigint,
+  made_at timestamptz, amount bigint, grants bigint[], amounts bigint[], kinds text, operation text, quantity bigint, details jsonb
+) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  slot_now int := key_slot(clock_timestamp());
+BEGIN
+  RETURN QUERY
+  WITH asked AS (
+    SELECT r.request, r.hold, r.key, r.fingerprint, r.actor, w.account, w.act, w.sequence, w.terms, w.monthly, w.other, w.addon,
+           w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon,
+           coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
+           made.at AS made_at, made.amount, made.grants, made.amounts, made.moves, made.operation, made.quantity, made.details,
+           part.kinds, part.monthly AS from_monthly, part.other AS from_other, part.addon AS from_addon,
+           h.hold IS NOT NULL AND w.due_at > coalesce(w.clock, greatest(w.at, clock_timestamp()))
+             AND NOT EXISTS (SELECT FROM keys k WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, (slot_now + 2) % 3)) AS ok
+      FROM unnest(p_account, p_hold, p_key, p_fingerprint, p_actor) WITH ORDINALITY AS r(account, hold, key, fingerprint, actor, request)
+     CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = r.account FOR UPDATE) w
+      LEFT JOIN LATERAL (SELECT holds.hold FROM holds WHERE holds.account = w.account AND holds.hold = r.hold FOR UPDATE) h ON true
+      LEFT JOIN acts made ON made.account = r.account AND made.act = h.hold
+      LEFT JOIN LATERAL (
+        SELECT string_agg(left(g.kind, 1), '' ORDER BY e.n) AS kinds,
+               coalesce(sum(e.amount) FILTER (WHERE g.kind = 'monthly'), 0) AS monthly,
+               coalesce(sum(e.amount) FILTER (WHERE g.kind IN ('promo', 'compensation')), 0) AS other,
+               coalesce(sum(e.amount) FILTER (WHERE g.kind = 'addon'), 0) AS addon
+          FROM unnest(made.grants, made.amounts) WITH ORDINALITY AS e("grant", amount, n)
+          JOIN grants g ON g.account = made.account AND g."grant" = e."grant"
+      ) part ON true
+  ), done AS MATERIALIZED (
+    SELECT a.*, a.act + count(*) FILTER (WHERE a.ok) OVER so_far AS new_act,
+           (a.sequence + sum(length(a.moves)) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_sequence,
+           (a.held_monthly - sum(a.from_monthly) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_monthly,
+           (a.held_other - sum(a.from_other) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_other,
+           (a.held_addon - sum(a.from_addon) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_addon,
+           count(*) FILTER (WHERE a.ok) OVER so_far = count(*) FILTER (WHERE a.ok) OVER (PARTITION BY a.account) AS is_last
+      FROM asked a WINDOW so_far AS (PARTITION BY a.account ORDER BY a.request)
+  ), written AS (
+    INSERT INTO acts (account, act, sequence, at, kind, moves, grants, amounts, amount, of, terms, monthly, other, addon,
+                      held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon, operation, quantity, details, actor)
+    SELECT d.account, d.new_act, d.new_sequence, d.at, 'capture', repeat('k', length(d.moves)), d.grants, d.amounts, d.amount, d.hold, d.terms,
+           nullif(d.monthly, 0), nullif(d.other, 0), nullif(d.addon, 0),
+           nullif(d.new_held_monthly, 0), nullif(d.new_held_other, 0), nullif(d.new_held_addon, 0),
+           nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.details, d.actor
+      FROM done d WHERE d.ok
+  ), remembered AS (
+    INSERT INTO keys (account, slot, key, fingerprint, act)
+    SELECT d.account, slot_now, d.key, d.fingerprint, d.new_act FROM done d WHERE d.ok
+  ), closed AS (
+    DELETE FROM holds h USING done d WHERE d.ok AND h.account = d.account AND h.hold = d.hold RETURNING h.hold
+  ), carried AS (
+    UPDATE wallets w SET act = l.new_act, sequence = l.new_sequence, at = l.at,
+           held_monthly = l.new_held_monthly, held_other = l.new_held_other, held_addon = l.new_held_addon
+      FROM done l WHERE l.ok AND l.is_last AND w.account = l.account
+    RETURNING w.account
+  )
+  SELECT d.request::int, CASE WHEN d.ok THEN 'done' ELSE 'unsure' END, d.new_act, d.new_sequence, d.at, d.terms,
+         d.monthly::bigint, d.other::bigint, d.addon::bigint, d.new_held_monthly, d.new_held_other, d.new_held_addon,
+         d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint,
+         d.made_at, d.amount, d.grants, d.amounts, d.kinds, d.operation, d.quantity, d.details
+    FROM done d
+   WHERE must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each wallet is updated once')
+     AND must((SELECT count(*) FROM closed) = (SELECT count(*) FROM done l WHERE l.ok), 'each captured hold is closed once');
+END $$;
