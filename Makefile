@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes
 
-.PHONY: setup demo test check fast lock format help
+.PHONY: setup demo test check bench lock format help
 .DEFAULT_GOAL := help
 
 help:  ## list what can be made
@@ -40,15 +40,19 @@ test: setup  ## run every test, on PostgreSQL 18 and 15, with a browser
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup  ## lint, types, architecture and the fast tests (under two minutes)
-	@$(BIN)/ruff check src tests
-	@$(BIN)/ruff format --check src tests
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check src tests bench
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@COINPURSE_TEST_PG=18 $(BIN)/python -m pytest -q -m "not slow and not e2e" $(ARGS)
 
+bench: setup  ## measure charging against the hand-written way (about five minutes; leave the machine alone meanwhile)
+	@$(INSTALL) -r requirements/bench.txt
+	@cd bench && ../$(BIN)/python charge.py $(ARGS)
+
 format: setup  ## tidy up the code's form
-	@$(BIN)/ruff check --fix src tests
-	@$(BIN)/ruff format src tests
+	@$(BIN)/ruff check --fix src tests bench
+	@$(BIN)/ruff format src tests bench
 
 # No index address and no path may land in the lock files: they must work with any registry that serves the same files.
 COMPILE = env -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --no-config --universal \
@@ -60,3 +64,4 @@ lock: $(VENV)/.made  ## resolve the requirements anew (UPGRADE=--upgrade for the
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements/runtime.txt
 	@$(COMPILE) $(UPGRADE) -c requirements/runtime.txt --group build -o requirements/build.txt
 	@$(COMPILE) $(UPGRADE) -c requirements/runtime.txt -c requirements/build.txt pyproject.toml --group dev -o requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) -c requirements/runtime.txt --group bench -o requirements/bench.txt
