@@ -27,7 +27,7 @@ BEGIN
     RETURN jsonb_build_object('status', 'exceeds_charge', 'charged', charged, 'reversible', possible, 'asked', coalesce(p_amount, charged));
   END IF;
   SELECT string_agg(letter, '' ORDER BY turn DESC) AS moves, array_agg("grant" ORDER BY turn DESC) AS grants, array_agg(amount ORDER BY turn DESC) AS amounts,
-         coalesce(sum(amount) FILTER (WHERE letter IN ('n', 'o')), 0) AS lapsed
+         coalesce(sum(amount) FILTER (WHERE letter IN ('n', 'o')), 0)::bigint AS lapsed
     INTO back
     FROM (SELECT CASE WHEN g.closed = 'expired' THEN 'n' WHEN g.closed = 'revoked' THEN 'o' WHEN g.frozen IS NOT NULL THEN 'e' ELSE 'b' END AS letter,
                  r."grant", least(r.amount, coalesce(p_amount, possible) - r.before) AS amount, r.turn
