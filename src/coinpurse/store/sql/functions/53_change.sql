@@ -17,7 +17,7 @@ BEGIN
     s.pending := p_terms || jsonb_build_object('period', greatest(s.paid_months, coalesce(s.period, -1) + 1));
     w := settle(w, s, 'change', p_actor => p_actor);
   ELSIF s.status <> 'active' OR s.period IS NULL OR s.period_state <> 'granted' THEN
-    RETURN jsonb_build_object('status', 'cannot_change_now', 'state', CASE WHEN s.status = 'active' THEN 'unpaid' ELSE s.status END);
+    RETURN jsonb_build_object('status', 'cannot_change_now', 'state', standing(s));
   ELSIF p_policy = 'restart' THEN
     s := adopt(s, p_terms);
     s.anchor := w.at; s.paid_months := s.months; s.period := 0;
