@@ -161,5 +161,6 @@ BEGIN
   END IF;
   s.status := 'ended';
   s.ends_at := w.at;
+  s.pending := NULL;
   RETURN replace_credits(w, s, 'end', 0, p_actor => p_actor, p_reason => p_reason);
 END $$;
