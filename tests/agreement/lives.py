@@ -155,7 +155,7 @@ class Life:
 
     def grant(self, kind: credits.Kind, amount: int, hours: int | None, priority: int) -> credits.Grant:
         expires_at = self.now + timedelta(hours=hours) if hours else None
-        made = self.driver.grant(kind, amount, expires_at=expires_at, priority=priority)
+        made = self.driver.grant(kind, amount, expires_at=expires_at, priority=priority, reason="a life")
         self._remember(self.grants, made.id)
         return made
 
@@ -165,7 +165,7 @@ class Life:
         return made
 
     def revoke(self, which: int, amount: int | None) -> credits.Grant | None:
-        return self.driver.revoke(pick(self.grants, which), amount) if self.grants else None
+        return self.driver.revoke(pick(self.grants, which), amount, reason="a life") if self.grants else None
 
     def subscribe(self, terms: Terms, days: int | None, trial_days: int) -> credits.SubscriptionChange | None:
         if len(self.subscriptions) == 3:

@@ -1,10 +1,11 @@
-"""What a story needs of an engine: the model has it as it is, and the real engine through an adapter."""
+"""What a story needs of an engine: the model has it as it is, the real engine through `purse.Purse`."""
 
 from datetime import datetime
 from typing import Protocol
 
 from coinpurse.domain import credits
 from coinpurse.domain.credits import Kind
+from coinpurse.domain.errors import CoinpurseError
 from coinpurse.domain.model import Terms
 
 
@@ -22,7 +23,13 @@ class Driver(Protocol):
 
     def renewals(self) -> list[credits.Renewal]: ...
 
+    def grants(self) -> list[credits.Grant]: ...
+
+    def subscriptions(self) -> list[credits.Subscription]: ...
+
     def charge(self, amount: int, *, key: str | None = None) -> credits.Charge: ...
+
+    def charge_batch(self, items: list[tuple[int, str | None]]) -> list[credits.Charge | CoinpurseError]: ...
 
     def hold(self, amount: int, *, expires_in: int = 3600, key: str | None = None) -> credits.Hold: ...
 
@@ -49,14 +56,14 @@ class Driver(Protocol):
         *,
         expires_at: datetime | None = None,
         priority: int = 0,
-        reason: str | None = None,
+        reason: str,
         key: str | None = None,
     ) -> credits.Grant: ...
 
-    def topup(self, reference: str, amount: int, *, key: str | None = None) -> credits.Grant: ...
+    def topup(self, reference: str, amount: int) -> credits.Grant: ...
 
     def revoke(
-        self, grant: str, amount: int | None = None, *, reason: str | None = None, key: str | None = None
+        self, grant: str, amount: int | None = None, *, reason: str, key: str | None = None
     ) -> credits.Grant: ...
 
     def subscribe(

@@ -20,3 +20,15 @@
                     see addon 0 held 0
                     hold 1 ! insufficient_credits
                     hold 0 ! invalid_request
+# A capture beyond its hold can take one grant twice: what was taken last goes back first (F1).
+plan starter 20
+                    topup pay_2 100
+                    hold 10 as e
+                    subscribe starter as s
+                    capture e 60 exceed as f
+                    took addon 10 monthly 20 addon 30
+                    reverse f 40
+                    gave addon 30 monthly 10
+                    reverse f
+                    gave monthly 10 addon 10
+                    see monthly 20 addon 100

@@ -151,13 +151,13 @@ class Player:
 
     def do_grant(self, kind: str, amount: str, _until: str = "until", expires: str = "") -> None:
         expires_at = instant(expires) if expires else None
-        self.answer = self.driver.grant(cast(Kind, kind), int(amount), expires_at=expires_at)
+        self.answer = self.driver.grant(cast(Kind, kind), int(amount), expires_at=expires_at, reason="told")
 
     def do_topup(self, reference: str, amount: str) -> None:
         self.answer = self.driver.topup(reference, int(amount))
 
     def do_revoke(self, grant: str, amount: str = "") -> None:
-        self.answer = self.driver.revoke(self.named[grant], int(amount) if amount else None)
+        self.answer = self.driver.revoke(self.named[grant], int(amount) if amount else None, reason="told")
 
     # Checks
 

@@ -91,8 +91,8 @@ _REFUSALS: dict[str, Callable[[Answer], CoinpurseError]] = {
     "already_expired": lambda a: errors.Invalid.at(
         "/expires_at", f"It must lie in the account's future; its now is {a['now']}."
     ),
-    "too_much": lambda a: errors.Invalid.at(
-        "/amount", "An account can hold 1,000,000,000,000,000 credits at most; this grant would pass that."
+    "too_much": lambda a: errors.Conflict(
+        "An account can hold 1,000,000,000,000,000 credits at most; this grant would pass that. Give fewer."
     ),
     "payment_elsewhere": lambda a: errors.Conflict(
         "This payment was recorded for another account. Nothing was changed."
@@ -114,10 +114,9 @@ _REFUSALS: dict[str, Callable[[Answer], CoinpurseError]] = {
         f"'at_renewal', or settle the payment first.",
         state=a["state"],
     ),
-    "cannot_take_back": lambda a: errors.Invalid.at(
-        "/policy",
+    "cannot_take_back": lambda a: errors.Conflict(
         "A change to fewer credits takes effect 'at_renewal' or by 'restart'; credits already "
-        "given are not taken back.",
+        "given are not taken back."
     ),
     "future": lambda a: errors.Invalid.at(
         "/at", f"That instant has not come yet for this account; its now is {a['now']}."

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from coinpurse.domain import credits
 from coinpurse.domain.credits import MAX_AMOUNT, Kind
-from coinpurse.domain.errors import IdempotencyConflict, Invalid, NotFound
+from coinpurse.domain.errors import CoinpurseError, IdempotencyConflict, Invalid, NotFound
 from coinpurse.domain.model import holds, spending, subscriptions
 from coinpurse.domain.model.lifecycle import advance
 from coinpurse.domain.model.state import (
@@ -39,10 +39,10 @@ class Model:
     """One account. Every act and every look first brings it up to its now (T4). Identifiers are `ch_`, `ho_`,
     `gr_`, `re_`, `su_` and the number of the act that made the thing."""
 
-    def __init__(self, account: str, now: datetime) -> None:
-        self.state = State(account, now)
+    def __init__(self, account: str, now: datetime, actor: str | None = None) -> None:
+        self.state = State(account, now, actor)
         self._keys: dict[str, tuple[Any, Any]] = {}
-        self._payments: dict[str, int] = {}
+        self._payments: dict[str, credits.Grant] = {}
 
     # Time and looks
 
@@ -83,9 +83,14 @@ class Model:
         return renewal_views(self.state)
 
     def grants(self) -> list[credits.Grant]:
-        """Every grant ever made, oldest first."""
+        """The grants with something available, in burn order."""
         advance(self.state)
-        return [grant_view(self.state, grant, None) for grant in self.state.grants.values()]
+        return [grant_view(self.state, grant, None) for grant in self.state.spendable() if grant.available]
+
+    def subscriptions(self) -> list[credits.Subscription]:
+        """All of them, ended ones too, oldest first."""
+        advance(self.state)
+        return [subscription_view(self.state, sub) for sub in self.state.subscriptions.values()]
 
     # Spending and holding
 
@@ -93,6 +98,16 @@ class Model:
         """S1-S6."""
         _check_amount(amount, 0)
         return self._once(key, ("charge", amount), lambda: self._charged(amount))
+
+    def charge_batch(self, items: list[tuple[int, str | None]]) -> list[credits.Charge | CoinpurseError]:
+        """Amounts and their keys, each answered on its own, in order."""
+        answers: list[credits.Charge | CoinpurseError] = []
+        for amount, key in items:
+            try:
+                answers.append(self.charge(amount, key=key))
+            except CoinpurseError as refusal:
+                answers.append(refusal)
+        return answers
 
     def hold(self, amount: int, *, expires_in: int = 3600, key: str | None = None) -> credits.Hold:
         """H1. `expires_in` is in seconds."""
@@ -148,7 +163,7 @@ class Model:
             done = spending.reverse(self.state, charged, amount, compensate=compensate, reason=reason)
             return reversal_view(self.state, charged, done, self._shown())
 
-        return self._once(key, ("reverse", charge, amount, compensate, reason), do)
+        return self._once(key, ("reverse", charge, amount, reason), do)
 
     # Grants
 
@@ -159,7 +174,7 @@ class Model:
         *,
         expires_at: datetime | None = None,
         priority: int = 0,
-        reason: str | None = None,
+        reason: str,
         key: str | None = None,
     ) -> credits.Grant:
         """Credits by support or through the API."""
@@ -184,25 +199,19 @@ class Model:
 
         return self._once(key, ("grant", kind, amount, expires_at, priority, reason), do)
 
-    def topup(self, reference: str, amount: int, *, key: str | None = None) -> credits.Grant:
-        """A paid pack (P1). One payment makes one grant, whatever the key (P2)."""
+    def topup(self, reference: str, amount: int) -> credits.Grant:
+        """A paid pack (P1). One payment makes one grant: the second time is a replay (P2)."""
         _check_amount(amount, 1)
         advance(self.state)
         if reference in self._payments:
-            made = self.state.grants[self._payments[reference]]
-            shown = self.state.acts[made.number - 1].balance
-            return replace(grant_view(self.state, made, shown), replayed=True)
-
-        def do() -> credits.Grant:
-            source = {"type": "topup", "reference": reference}
-            made = spending.grant(self.state, "topup", "addon", amount, None, source)
-            self._payments[reference] = made.number
-            return grant_view(self.state, made, self._shown())
-
-        return self._once(key, ("topup", reference, amount), do)
+            return replace(self._payments[reference], replayed=True)
+        source = {"type": "topup", "provider": "manual", "reference": reference}
+        made = spending.grant(self.state, "topup", "addon", amount, None, source)
+        self._payments[reference] = grant_view(self.state, made, self._shown())
+        return self._payments[reference]
 
     def revoke(
-        self, grant: str, amount: int | None = None, *, reason: str | None = None, key: str | None = None
+        self, grant: str, amount: int | None = None, *, reason: str, key: str | None = None
     ) -> credits.Grant:
         """Takes back what is unspent: all of it, or an amount."""
         if amount is not None:
@@ -210,8 +219,8 @@ class Model:
 
         def do() -> credits.Grant:
             revoked = _find(self.state.grants, grant)
-            spending.revoke(self.state, revoked, amount, reason)
-            return grant_view(self.state, revoked, self._shown())
+            taken = spending.revoke(self.state, revoked, amount, reason)
+            return grant_view(self.state, revoked, self._shown(), taken)
 
         return self._once(key, ("revoke", grant, amount, reason), do)
 
@@ -302,8 +311,9 @@ class Model:
         return self._once(key, (*fingerprint, subscription), act)
 
     def _shown(self) -> credits.Balance:
+        """The balance that an answer carries: the one after the latest act that the call led to."""
         advance(self.state)
-        return balance(self.state, self.state.now)
+        return balance(self.state, self.state.acts[-1].at)
 
     def _changed(self, subscription: SubscriptionState) -> credits.SubscriptionChange:
         shown = self._shown()

@@ -23,7 +23,7 @@ def act(
     subject: str | None = None,
 ) -> Iterator[Act]:
     """Opens the next act, dated now unless told otherwise. What is refused must be refused before this."""
-    written = Act(len(state.acts) + 1, kind, at or state.now, actor, reason, subject)
+    written = Act(len(state.acts) + 1, kind, at or state.now, actor or state.actor, reason, subject)
     state.acts.append(written)
     yield written
     written.balance = balance(state, written.at)
@@ -66,7 +66,12 @@ def allot(
     """Gives credits of the running period; they expire with it."""
     running = subscription.running
     assert running is not None, "only a running period gives credits"
-    source = {"type": "subscription", "id": f"su_{subscription.number}"}
+    source = {
+        "type": "subscription",
+        "subscription": f"su_{subscription.number}",
+        "plan": subscription.terms.plan,
+        "period": running.number,
+    }
     end = running.period.end
     details = {"subscription": subscription.number, "provisional": provisional}
     give(state, written, "monthly", amount, end, source, **details)

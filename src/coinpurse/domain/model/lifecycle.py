@@ -140,20 +140,16 @@ def settle(state: State, written: Act, sub: SubscriptionState, running: Slice) -
 
 
 def end(state: State, sub: SubscriptionState, at: datetime, actor: str | None = None) -> None:
-    """The subscription is over: its credits go, add-on stays (B3, B4)."""
+    """The subscription is over: its credits go, add-on stays (B3, B4). A running period that was never paid
+    is put on record, with what was spent of it."""
     with act(state, "end", at, actor=actor, subject=f"su_{sub.number}") as written:
-        abandon(state, written, sub)
+        running = sub.running
+        if running and running.state in ("expected", "provisional", "late"):
+            running.unpaid = sum(g.places["spent"] for g in _provisional(state, sub))
+            running.state, running.changed_at = "failed", written.at
+        lapse(state, written, state.owned(sub))
         sub.running, sub.ended, sub.ends_at, sub.pending = None, True, at, None
         sub.paused = sub.past_due = False
-
-
-def abandon(state: State, written: Act, sub: SubscriptionState) -> None:
-    """The running period stops. If it was never paid, that is put on record, with what was spent of it."""
-    running = sub.running
-    if running and running.state in ("expected", "provisional", "late"):
-        running.unpaid = sum(g.places["spent"] for g in _provisional(state, sub))
-        running.state, running.changed_at = "failed", written.at
-    lapse(state, written, state.owned(sub))
 
 
 def _provisional(state: State, sub: SubscriptionState) -> list[GrantState]:

@@ -39,6 +39,7 @@ def reverse(
     left = sum(part for _, part in charged.left)
     asked = left if amount is None else amount
     if asked > left or not left:
+        asked = charged.amount if amount is None else amount
         detail = f"{asked} credits can't be given back: {left} of {charged.amount} are left to reverse."
         raise ReversalExceedsCharge(detail, charged=charged.amount, reversible=left, asked=asked)
     back = give_back(charged.left, asked)
@@ -50,7 +51,7 @@ def reverse(
             move(state, written, put_back(grant, spent=True), grant, part)
         charged.left = _without(charged.left, asked)
         if compensate:
-            source = {"type": "reversal", "id": f"re_{written.number}"}
+            source = {"type": "reversal", "charge": f"ch_{charged.number}"}
             made = give(state, written, "compensation", lapsed, first_end(state), source)
     return Returned(written.number, returned, lapsed, made, reason)
 
@@ -92,15 +93,21 @@ def grant(
     return made
 
 
-def revoke(state: State, revoked: GrantState, amount: int | None, reason: str | None) -> None:
-    """Takes back what is unspent of a grant: `amount` of it, or all, and then the grant is closed."""
+def revoke(state: State, revoked: GrantState, amount: int | None, reason: str | None) -> int:
+    """Takes back `amount` of what is available of a grant, or all of it and what is frozen, which closes it.
+    Says how much that was."""
     if revoked.closed:
-        raise Conflict(f"The grant has {revoked.closed} already. There is nothing left to take back.")
+        detail = f"The grant has {revoked.closed} already. There is nothing left to take back."
+        raise Conflict(detail, state=revoked.closed)
+    part = revoked.available if amount is None else amount
+    if part > revoked.available:
+        detail = f"{part} credits can't be taken back: {revoked.available} are unspent. Take back fewer."
+        raise Conflict(detail, remaining=revoked.available, asked=part)
+    before = revoked.places["revoked"]
     with act(state, "revoke", reason=reason, subject=f"gr_{revoked.number}") as written:
-        wanted = revoked.amount if amount is None else amount
-        part = min(wanted, revoked.available)
         move(state, written, "v", revoked, part)
-        move(state, written, "u", revoked, min(wanted - part, revoked.places["frozen"]))
         if amount is None:
+            move(state, written, "u", revoked, revoked.places["frozen"])
             revoked.closed = "revoked"
             revoked.provisional = False
+    return revoked.places["revoked"] - before

@@ -218,6 +218,13 @@ class SubscriptionState:
         return running is not None and running.number >= 0 and running.state == "granted" and not self.paused
 
     @property
+    def standing(self) -> str:
+        """Its state in the word that a refusal gives for it."""
+        if self.running is None and not self.ended:
+            return "not started"
+        return "unpaid" if self.status == "active" and not self.confirmed else self.status
+
+    @property
     def status(self) -> SubscriptionStatus:
         """Its state in one word."""
         if self.ended:
@@ -232,10 +239,11 @@ class SubscriptionState:
 
 @dataclass
 class State:
-    """One account. `now` is its clock; everything in `acts` is final."""
+    """One account. `now` is its clock; everything in `acts` is final; `actor` is who acts, if not time."""
 
     account: str
     now: datetime
+    actor: str | None = None
     grants: dict[int, GrantState] = field(default_factory=dict)
     holds: dict[int, HoldState] = field(default_factory=dict)
     charges: dict[int, ChargeState] = field(default_factory=dict)

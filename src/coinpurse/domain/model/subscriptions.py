@@ -4,10 +4,12 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from coinpurse.domain.credits import Period
-from coinpurse.domain.errors import Conflict
-from coinpurse.domain.model.book import act, allot
-from coinpurse.domain.model.lifecycle import abandon, end, settle
+from coinpurse.domain.errors import Conflict, Invalid
+from coinpurse.domain.model.book import act, allot, lapse
+from coinpurse.domain.model.lifecycle import end, settle
 from coinpurse.domain.model.state import Act, Slice, State, SubscriptionState, Terms
+
+MOST_MONTHS = 1200
 
 
 def subscribe(state: State, terms: Terms, starts_at: datetime | None, trial_days: int) -> SubscriptionState:
@@ -38,6 +40,8 @@ def refuse_ended(sub: SubscriptionState) -> None:
 def pay(state: State, sub: SubscriptionState, periods: int) -> None:
     """Records a payment: `paid_through` moves, and a running period that waited is granted (T6, B7)."""
     refuse_ended(sub)
+    if sub.paid_months + sub.terms.months * periods > MOST_MONTHS:
+        raise Invalid.at("/periods", "Nothing can be paid more than a hundred years ahead. Pay for fewer.")
     with _act(state, "pay", sub) as written:
         sub.paid_months += sub.terms.months * periods
         if sub.ends_at is not None:
@@ -80,8 +84,9 @@ def pause(state: State, sub: SubscriptionState) -> None:
     refuse_ended(sub)
     if sub.past_due:
         raise Conflict("The subscription is past due. Record its payment or cancel it.", state="past_due")
-    if sub.running is None:
-        raise Conflict("The subscription has not started yet. Cancel it instead.", state=sub.status)
+    if sub.running is None or sub.waiting:
+        detail = f"Only a paid period can be paused; this one is {sub.standing}. Cancel it instead."
+        raise Conflict(detail, state=sub.standing)
     with _act(state, "pause", sub):
         sub.paused = True
 
@@ -110,16 +115,13 @@ def _same(one: Terms, other: Terms) -> bool:
 
 
 def _refuse_change(sub: SubscriptionState, terms: Terms, policy: str) -> None:
-    less = terms.allocation < sub.terms.allocation
-    if less and policy not in ("at_renewal", "restart"):
-        raise Conflict(f'A downgrade can\'t follow the policy "{policy}". Use "at_renewal" or "restart".')
-    if sub.confirmed or policy == "at_renewal":
+    if policy == "at_renewal":
         return
-    if less or policy != "restart":
-        detail = (
-            f'No paid period is running, so the change can\'t take effect by "{policy}". Use "at_renewal".'
-        )
-        raise Conflict(detail, state=sub.status)
+    if not sub.confirmed:
+        detail = f'The subscription is {sub.standing}: no change can take effect now. Use "at_renewal".'
+        raise Conflict(detail, state=sub.standing)
+    if terms.allocation < sub.terms.allocation and policy != "restart":
+        raise Conflict(f'A downgrade can\'t follow the policy "{policy}". Use "at_renewal" or "restart".')
 
 
 def _renewal(sub: SubscriptionState) -> int:
@@ -140,10 +142,10 @@ def _extra(state: State, sub: SubscriptionState, terms: Terms, policy: str) -> i
 
 
 def _restart(state: State, written: Act, sub: SubscriptionState, terms: Terms) -> None:
-    """A new period 0 starts now, paid and in full."""
-    abandon(state, written, sub)
+    """A new period 0 starts now, paid and in full. One that began at this very instant makes way for it."""
+    lapse(state, written, state.owned(sub))
+    sub.slices = [piece for piece in sub.slices if piece.period.start < state.now]
     sub.terms, sub.anchor, sub.paid_months = terms, state.now, terms.months
-    sub.paused = sub.past_due = False
     if sub.ends_at is not None:
         sub.ends_at = sub.paid_through
     period = Period(sub.start(0), sub.start(1))

@@ -37,6 +37,26 @@ from coinpurse.domain.model.state import (
 
 SHOWN: tuple[Place, ...] = ("available", "held", "frozen")
 OTHER: tuple[Kind, ...] = ("promo", "compensation")
+#: What an entry names as its cause, by the kind of its act; with a prefix where the act made that itself.
+CAUSES: dict[str, tuple[str, str | None]] = {
+    "charge": ("charge", "ch"),
+    "capture": ("charge", "ch"),
+    "hold": ("hold", "ho"),
+    "release": ("hold", None),
+    "timeout": ("hold", None),
+    "reverse": ("reversal", "re"),
+    "grant": ("grant", "gr"),
+    "topup": ("topup", "gr"),
+    "revoke": ("revocation", None),
+    "expire": ("expiry", None),
+    "trial": ("trial", None),
+    "renew": ("renewal", None),
+    "fail": ("payment_failure", None),
+    "pay": ("payment", None),
+    "resume": ("resumption", None),
+    "change": ("plan_change", None),
+    "end": ("cancellation", None),
+}
 
 
 def balance(state: State, as_of: datetime) -> Balance:
@@ -104,19 +124,19 @@ def subscription_view(state: State, subscription: SubscriptionState) -> Subscrip
     )
 
 
-def grant_view(state: State, grant: GrantState, shown: Balance | None) -> Grant:
-    """A grant as it stands, with the balance to show beside it."""
+def grant_view(state: State, grant: GrantState, shown: Balance | None, revoked: int = 0) -> Grant:
+    """A grant as it stands, with the balance to show beside it, and how much an act has just taken back."""
     return Grant(
         id=f"gr_{grant.number}",
         account=state.account,
         kind=grant.kind,
         amount=grant.amount,
-        remaining=grant.available + grant.places["held"] + grant.places["frozen"],
+        remaining=grant.available,
         starts_at=grant.starts_at,
         expires_at=grant.expires_at,
         source=grant.source,
         reason=grant.reason,
-        revoked=grant.places["revoked"],
+        revoked=revoked,
         balance=shown,
     )
 
@@ -206,7 +226,13 @@ def entry_view(act: Act, line: Line) -> Entry:
         target=movement.target,
         available_after=line.available_after,
         at=act.at,
-        cause=Cause(act.kind, act.subject),
+        cause=_cause(act),
         actor=act.actor,
         reason=act.reason,
     )
+
+
+def _cause(act: Act) -> Cause:
+    """Why an act moved credits: what it made, or what it was about."""
+    name, prefix = CAUSES[act.kind]
+    return Cause(name, f"{prefix}_{act.number}" if prefix else act.subject)

@@ -139,9 +139,10 @@ BEGIN
   RETURN settle(w, s, 'fail', d.moves, d.grants, d.amounts, p_unpaid => owed);
 END $$;
 
--- What was spent of a subscription's provisional credits (T7).
+-- What was spent of a subscription's provisional credits (T7): what is neither left, nor frozen, nor held, nor taken back by support.
 CREATE OR REPLACE FUNCTION unpaid(w wallets, s subscriptions) RETURNS bigint LANGUAGE sql STABLE AS $$
-  SELECT coalesce(sum(g.amount - coalesce(w.remaining[array_position(w.live, g."grant")], 0) - coalesce(g.frozen, 0) - held_of(g.account, g."grant")), 0)::bigint
+  SELECT coalesce(sum(g.amount - coalesce(w.remaining[array_position(w.live, g."grant")], 0) - coalesce(g.frozen, 0) - held_of(g.account, g."grant")
+                      - (SELECT coalesce(sum(a.amount), 0) FROM acts a WHERE a.account = g.account AND a.of = g."grant" AND a.kind = 'revoke')), 0)::bigint
     FROM grants g WHERE g.account = s.account AND g.subscription = s.subscription AND g.closed IS NULL AND g.provisional
 $$;
 
@@ -161,5 +162,6 @@ BEGIN
   END IF;
   s.status := 'ended';
   s.ends_at := w.at;
+  s.pending := NULL;
   RETURN replace_credits(w, s, 'end', 0, p_actor => p_actor, p_reason => p_reason);
 END $$;

@@ -17,7 +17,7 @@ CREATE OR REPLACE FUNCTION terms_of(p_account uuid) RETURNS jsonb LANGUAGE sql S
     SELECT s.subscription, s.status, s.ends_at, s.period, p.starts, p.ends,
            CASE WHEN s.period = -1 THEN s.trial_credits ELSE s.allocation END AS allocation, shown(s) AS shown,
            s.period_state <> 'granted' AND unconfirmed(s) AND NOT EXISTS (
-             SELECT FROM grants g WHERE g.account = s.account AND g.subscription = s.subscription AND g.expires_at > p.starts) AS renewing
+             SELECT FROM grants g WHERE g.account = s.account AND g.subscription = s.subscription AND g.expires_at = p.ends) AS renewing
       FROM subscriptions s CROSS JOIN LATERAL running(s) p
      WHERE s.account = p_account
   ), first_to_end AS (

@@ -35,7 +35,7 @@ BEGIN
   s.status := 'active';
   s.period_state := 'granted';
   SELECT coalesce(sum(amount), 0) INTO given FROM grants
-   WHERE account = s.account AND subscription = s.subscription AND expires_at > (running(s)).starts;
+   WHERE account = s.account AND subscription = s.subscription AND expires_at = (running(s)).ends;
   IF given = 0 THEN RETURN replace_credits(w, s, p_kind, s.allocation, p_actor => p_actor); END IF;
   SELECT coalesce(string_agg('t', ''), '') AS moves, coalesce(array_agg("grant" ORDER BY "grant"), '{}') AS grants, coalesce(array_agg(frozen ORDER BY "grant"), '{}') AS amounts
     INTO d FROM grants WHERE account = s.account AND subscription = s.subscription AND closed IS NULL AND frozen > 0;

@@ -11,6 +11,11 @@ BEGIN
   IF s.status = 'ended' THEN refused := jsonb_build_object('status', 'subscription_ended', 'ended_at', s.ends_at); END IF;
 END $$;
 
+-- The state of a subscription in the word that a refusal gives for it.
+CREATE OR REPLACE FUNCTION standing(s subscriptions) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN s.period IS NULL THEN 'not started' WHEN s.status = 'active' AND s.period_state <> 'granted' THEN 'unpaid' ELSE s.status END
+$$;
+
 -- Cancels at the end of what is paid (B3), or now (B4). What is not paid beyond now ends now.
 CREATE OR REPLACE FUNCTION cancel(
   p_account uuid, p_subscription bigint, p_key uuid, p_fingerprint bigint, p_now boolean, p_actor text, p_reason text
@@ -58,7 +63,7 @@ DECLARE
 BEGIN
   IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
   IF s.status = 'past_due' OR s.period IS NULL OR unconfirmed(s) THEN
-    RETURN jsonb_build_object('status', 'cannot_pause', 'state', CASE WHEN s.period IS NULL THEN 'not started' WHEN s.status = 'active' THEN 'unpaid' ELSE s.status END);
+    RETURN jsonb_build_object('status', 'cannot_pause', 'state', standing(s));
   END IF;
   s.status := 'paused';
   w := settle(w, s, 'pause', p_actor => p_actor);

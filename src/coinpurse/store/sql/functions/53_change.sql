@@ -17,10 +17,12 @@ BEGIN
     s.pending := p_terms || jsonb_build_object('period', greatest(s.paid_months, coalesce(s.period, -1) + 1));
     w := settle(w, s, 'change', p_actor => p_actor);
   ELSIF s.status <> 'active' OR s.period IS NULL OR s.period_state <> 'granted' THEN
-    RETURN jsonb_build_object('status', 'cannot_change_now', 'state', CASE WHEN s.status = 'active' THEN 'unpaid' ELSE s.status END);
+    RETURN jsonb_build_object('status', 'cannot_change_now', 'state', standing(s));
   ELSIF p_policy = 'restart' THEN
     s := adopt(s, p_terms);
     s.anchor := w.at; s.paid_months := s.months; s.period := 0;
+    -- One row per period start: a period that began at this very instant makes way.
+    DELETE FROM renewals WHERE account = p_account AND subscription = p_subscription AND period_start = w.at;
     IF s.ends_at IS NOT NULL THEN s.ends_at := paid_through(s); END IF;
     w := replace_credits(w, s, 'change', s.allocation, p_actor => p_actor);
   ELSIF more < 0 THEN
