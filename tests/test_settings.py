@@ -1,4 +1,4 @@
-"""Where things are: the three environment variables and their defaults."""
+"""Where things are: the environment variables and their defaults."""
 
 from pathlib import Path
 
@@ -31,3 +31,20 @@ def test_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         {"COINPURSE_DATABASE_URL": "postgresql://db", "COINPURSE_HOME": "~/x", "COINPURSE_CATALOG": "c.toml"}
     )
     assert settings == Settings("postgresql://db", Path.home() / "x", tmp_path / "c.toml")
+
+
+def test_what_the_api_may_be_told() -> None:
+    """Origins are separated by blanks or commas; the rate is requests per second."""
+    settings = Settings.from_env(
+        {"COINPURSE_ALLOWED_ORIGINS": "https://a.example, https://b.example", "COINPURSE_RATE_LIMIT": "2.5"}
+    )
+    assert settings.allowed_origins == ("https://a.example", "https://b.example")
+    assert settings.rate_limit == 2.5
+    assert (Settings.from_env({}).allowed_origins, Settings.from_env({}).rate_limit) == ((), 0)
+
+
+@pytest.mark.parametrize("rate", ["fast", "-1", "nan", "inf"])
+def test_a_rate_that_is_no_number_is_refused(rate: str) -> None:
+    """A limit that is misspelt must not silently be none."""
+    with pytest.raises(ValueError, match="COINPURSE_RATE_LIMIT"):
+        Settings.from_env({"COINPURSE_RATE_LIMIT": rate})

@@ -1,5 +1,6 @@
 """Where things are, from the environment. Nothing else reads environment variables."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,27 +17,44 @@ class Settings:
     """Where the database, the kept files and the catalog are.
 
     `database_url` is None when the embedded PostgreSQL under `home` is to be used. `public_url` is where
-    customers'
-    browsers reach this Coinpurse: checkouts and top-up links begin with it.
+    customers' browsers reach this Coinpurse: checkouts and top-up links begin with it. Pages of
+    `allowed_origins` may read balances with session tokens. `rate_limit` is in requests per second for each
+    API key and server process; 0 is none.
     """
 
     database_url: str | None
     home: Path
     catalog: Path
     public_url: str = "http://127.0.0.1:8080"
+    allowed_origins: tuple[str, ...] = ()
+    rate_limit: float = 0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
-        """Read COINPURSE_DATABASE_URL, COINPURSE_HOME and COINPURSE_CATALOG; unset and empty mean the
-        default."""
+        """Read the variables named COINPURSE_… after the fields; unset and empty mean the default. Raises
+        ValueError."""
         home = env.get("COINPURSE_HOME")
         catalog = env.get("COINPURSE_CATALOG")
         return cls(
             database_url=env.get("COINPURSE_DATABASE_URL") or None,
             home=_absolute(home) if home else platformdirs.user_data_path("coinpurse", appauthor=False),
             catalog=_absolute(catalog) if catalog else _default_catalog(),
+            allowed_origins=tuple(env.get("COINPURSE_ALLOWED_ORIGINS", "").replace(",", " ").split()),
+            rate_limit=_rate(env.get("COINPURSE_RATE_LIMIT") or "0"),
             public_url=(env.get("COINPURSE_PUBLIC_URL") or "http://127.0.0.1:8080").rstrip("/"),
         )
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1
+    if not 0 <= rate < math.inf:
+        raise ValueError(
+            f"COINPURSE_RATE_LIMIT is requests per second and key, 0 for no limit; not {text!r}."
+        )
+    return rate
 
 
 def _absolute(path: str) -> Path:

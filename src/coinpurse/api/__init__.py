@@ -1,1 +1,5 @@
-"""The HTTP API under /v1."""
+"""The HTTP API: FastAPI routes under `/v1`, which translate between the wire and `app`."""
+
+from coinpurse.api.app import create_api
+
+__all__ = ["create_api"]

@@ -112,5 +112,5 @@ def _read_cursor(cursor: str | None) -> tuple[datetime | None, str | None]:
     try:
         text, _, last = cursor.partition(" ")
         return (instant(text) or datetime.now(UTC)), last
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Invalid.at("/cursor", "It is not a cursor that a list of accounts gave.") from None

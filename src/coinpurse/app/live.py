@@ -49,6 +49,8 @@ class Hub:
         self._watchers.setdefault(known.digest, {})[changed] = None
         self._someone.set()
         try:
+            if known.digest not in self._seen:  # else a change right after the first balance went unnoticed
+                await self._look([known.digest])
             while True:
                 changed.clear()
                 yield await wallets.balance(self._ctx, who, account)
@@ -70,10 +72,10 @@ class Hub:
             await asyncio.sleep(PAUSE)
             # A server that is away for a moment must not end the streams: they go on when it is back.
             with contextlib.suppress(Exception):
-                await self._look()
+                await self._look(list(self._watchers))
 
-    async def _look(self) -> None:
-        for row in await self._ctx.db.rows(CHANGED, [list(self._watchers)]):
+    async def _look(self, accounts: list[UUID]) -> None:
+        for row in await self._ctx.db.rows(CHANGED, [accounts]):
             seen = (row["act"], row["clock"])
             if row["due"] or self._seen.get(row["account"], seen) != seen:
                 for changed in self._watchers.get(row["account"], {}):

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from coinpurse.app import wallets
 from coinpurse.app.context import Context, Who, key_and_fingerprint
@@ -284,8 +285,10 @@ def _cursor(cursor: str | None) -> tuple[datetime | None, str | None, int | None
         return None, None, None
     try:
         start, digest, number = cursor.split(" ")
-        return instant(start), digest, int(number)
-    except ValueError:
+        if not 0 < int(number) < 2**63:
+            raise ValueError(number)
+        return instant(start), str(UUID(digest)), int(number)
+    except (ValueError, OverflowError):
         raise Invalid.at("/cursor", "It is not a cursor that this list gave.") from None
 
 

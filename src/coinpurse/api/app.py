@@ -1,0 +1,139 @@
+"""Puts the API together."""
+
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from coinpurse import __version__
+from coinpurse.api import openapi, problems
+from coinpurse.api.frame import Frame
+from coinpurse.api.guard import KeyRing
+from coinpurse.api.limits import Bucket
+from coinpurse.api.route import Route
+from coinpurse.api.routes import (
+    accounts,
+    charges,
+    checkouts,
+    grants,
+    holds,
+    me,
+    operations,
+    sessions,
+    subscriptions,
+)
+from coinpurse.app.context import Context
+from coinpurse.app.live import Hub
+from coinpurse.domain.errors import CoinpurseError
+
+ROUTERS = (charges, holds, accounts, grants, subscriptions, checkouts, sessions, me, operations)
+
+
+def create_api(ctx: Context, hub: Hub, pages: ASGIApp | None = None) -> FastAPI:
+    """The HTTP API. Paths outside of `/v1` that it doesn't know go to `pages`, if given: one server has both,
+    and request ids, log and measurements surround both."""
+    api = FastAPI(
+        title="Coinpurse",
+        version=__version__,
+        summary=openapi.SUMMARY,
+        description=openapi.DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    api.state.ctx, api.state.hub = ctx, hub
+    api.state.keys, api.state.bucket = KeyRing(ctx), Bucket(ctx.settings.rate_limit)
+    for module in ROUTERS:
+        api.include_router(module.router)
+    api.include_router(operations.open_router, prefix="/v1")
+    api.include_router(operations.open_router, include_in_schema=False)
+    api.openapi = _once(partial(openapi.document, api, api.openapi))  # type: ignore[method-assign]
+    api.router.default = _Elsewhere(pages)
+    _handle_errors(api)
+    _surround(api)
+    return api
+
+
+def _once(build: Any) -> Any:
+    made: list[dict[str, Any]] = []
+
+    def document() -> dict[str, Any]:
+        if not made:
+            made.append(build())
+        return made[0]
+
+    return document
+
+
+def _handle_errors(api: FastAPI) -> None:
+    api.add_exception_handler(CoinpurseError, problems.on_refusal)
+    api.add_exception_handler(HTTPException, problems.on_http)
+
+
+def _surround(api: FastAPI) -> None:
+    """Browsers on other sites may use sessions where the settings name them; keys are not for browsers."""
+    api.add_middleware(_Shortcut)
+    origins = api.state.ctx.settings.allowed_origins
+    if origins:
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET"],
+            allow_headers=["Authorization", "Last-Event-ID"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+            max_age=3600,
+        )
+    api.add_middleware(Frame)
+
+
+class _Shortcut:
+    """Finds a route by a look into a table. Trying each in turn, as routers do, costs more than a charge; to
+    them is left what isn't in the table, wrong paths and methods among it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        routes = [route for module in ROUTERS for route in module.router.routes if isinstance(route, Route)]
+        self.table = {(method, route.path): route for route in routes for method in route.methods or ()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._find(scope) if scope["type"] == "http" else None
+        if route is None:
+            return await self.app(scope, receive, send)
+        scope["route"] = route
+        request = Request(scope, receive)
+        try:
+            response = await route.serve(request)
+        except CoinpurseError as refused:
+            response = problems.respond(refused, request)
+        await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> Route | None:
+        method, path = scope["method"], scope["path"]
+        if route := self.table.get((method, path)):
+            return route
+        steps = path.split("/")
+        if len(steps) > 3 and steps[3]:
+            scope["path_params"] = {"id": steps[3]}
+            steps[3] = "{id}"
+        return self.table.get((method, "/".join(steps)))
+
+
+class _Elsewhere:
+    """What is asked for a path that the API doesn't have."""
+
+    def __init__(self, pages: ASGIApp | None) -> None:
+        self.pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if scope["type"] != "http":
+            return
+        if self.pages is None or path == "/v1" or path.startswith("/v1/"):
+            raise HTTPException(404)
+        await self.pages(scope, receive, send)

@@ -1,0 +1,42 @@
+"""What is counted, for Prometheus. The numbers are this process's own."""
+
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from coinpurse.domain.credits import Charge
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter(
+    "coinpurse_requests", "Requests answered.", ["method", "route", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "coinpurse_request_seconds",
+    "Time until a request's answer began.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+PROBLEMS = Counter("coinpurse_problems", "Refusals, by code.", ["code"], registry=REGISTRY)
+CHARGES = Counter("coinpurse_charges", "Charges acknowledged.", ["replayed"], registry=REGISTRY)
+STREAMS = Gauge("coinpurse_streams", "Browsers listening for their balance.", registry=REGISTRY)
+LATE = Gauge(
+    "coinpurse_renewals_late",
+    "Renewals whose payment is overdue (T7), counted up to 1,000.",
+    registry=REGISTRY,
+)
+
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_requests, _seconds = cache(REQUESTS.labels), cache(SECONDS.labels)
+
+
+def answered(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request. Callers choose methods, so unknown ones are one."""
+    _requests(method if method in METHODS else "other", route, status).inc()
+    _seconds(route).observe(seconds)
+
+
+def charged(charge: Charge) -> None:
+    """Count an acknowledged charge; a replay is counted as one."""
+    CHARGES.labels("true" if charge.replayed else "false").inc()
