@@ -54,9 +54,7 @@ def expire(state: State, grant: GrantState) -> None:
     if not grant.available and not grant.places["frozen"]:
         grant.closed = "expired"
         return
-    with act(
-        state, "expire", state.date(grant.expires_at), actor=TIME, subject=f"gr_{grant.number}"
-    ) as written:
+    with act(state, "expire", state.date(grant.expires_at), actor=TIME) as written:
         lapse(state, written, [grant])
 
 

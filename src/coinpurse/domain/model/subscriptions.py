@@ -46,6 +46,9 @@ def pay(state: State, sub: SubscriptionState, periods: int) -> None:
         sub.paid_months += sub.terms.months * periods
         if sub.ends_at is not None:
             sub.ends_at = sub.paid_through
+        for piece in sub.slices:
+            if piece.period.start < sub.paid_through:
+                piece.unpaid = 0
         running = sub.running
         if running and _unpaid(sub, running) and running.period.start < sub.paid_through:
             settle(state, written, sub, running)
