@@ -50,13 +50,24 @@ BEGIN
   RETURN jsonb_build_object('status', 'replayed', 'answer', answer(p_account, k.act));
 END $$;
 
+-- Keeps a key with the act that answers it (S8).
+CREATE OR REPLACE FUNCTION remember(p_account uuid, p_key uuid, p_fingerprint bigint, p_act bigint) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO keys (account, slot, key, fingerprint, act)
+  SELECT p_account, key_slot(clock_timestamp()), p_key, p_fingerprint, p_act WHERE p_key IS NOT NULL
+$$;
+
+-- The answer to what was done before by another call: that is a replay too, and uses this call's key up (S8).
+CREATE OR REPLACE FUNCTION done_before(p_account uuid, p_key uuid, p_fingerprint bigint, p_act bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM remember(p_account, p_key, p_fingerprint, p_act);
+  RETURN jsonb_build_object('status', 'replayed', 'answer', answer(p_account, p_act));
+END $$;
+
 -- Ends a call: saves the wallet, remembers the key, gives the answer.
 CREATE OR REPLACE FUNCTION finish(w wallets, p_key uuid, p_fingerprint bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM save(w);
-  IF p_key IS NOT NULL THEN
-    INSERT INTO keys (account, slot, key, fingerprint, act) VALUES (w.account, key_slot(clock_timestamp()), p_key, p_fingerprint, w.act);
-  END IF;
+  PERFORM remember(w.account, p_key, p_fingerprint, w.act);
   RETURN jsonb_build_object('status', 'done', 'answer', answer(w.account, w.act));
 END $$;
 

@@ -73,7 +73,7 @@ BEGIN
   ended := hold_end(p_account, p_hold);
   IF ended.act IS NOT NULL THEN
     IF ended.kind = 'capture' AND ended.amount = spend THEN
-      RETURN with_hold(jsonb_build_object('status', 'replayed', 'answer', answer(p_account, ended.act)), p_account, p_hold);
+      RETURN with_hold(done_before(p_account, p_key, p_fingerprint, ended.act), p_account, p_hold);
     END IF;
     RETURN jsonb_build_object('status', 'hold_closed', 'ended', ended.kind, 'amount', ended.amount);
   END IF;
@@ -113,7 +113,7 @@ BEGIN
   END IF;
   ended := hold_end(p_account, p_hold);
   IF ended.kind = 'release' THEN
-    RETURN with_hold(jsonb_build_object('status', 'replayed', 'answer', answer(p_account, ended.act)), p_account, p_hold);
+    RETURN with_hold(done_before(p_account, p_key, p_fingerprint, ended.act), p_account, p_hold);
   END IF;
   IF ended.act IS NOT NULL THEN RETURN jsonb_build_object('status', 'hold_closed', 'ended', ended.kind, 'amount', ended.amount); END IF;
   RETURN with_hold(finish(let_go(w, p_hold, 'release', p_actor), p_key, p_fingerprint), p_account, p_hold);

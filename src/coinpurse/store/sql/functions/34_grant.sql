@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION give(
 ) RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
   w wallets := enter(p_account);
-  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_provider, p_reference));
+  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference));
 BEGIN
   IF w.account IS NULL THEN RETURN jsonb_build_object('status', 'no_account'); END IF;
   IF known IS NOT NULL THEN RETURN known; END IF;
@@ -31,8 +31,8 @@ BEGIN
 END $$;
 
 -- The answer to a payment that was recorded before, or null (P2).
-CREATE OR REPLACE FUNCTION paid_before(p_account uuid, p_provider text, p_reference text) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN account = p_account THEN jsonb_build_object('status', 'replayed', 'answer', answer(account, act))
+CREATE OR REPLACE FUNCTION paid_before(p_account uuid, p_key uuid, p_fingerprint bigint, p_provider text, p_reference text) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT CASE WHEN account = p_account THEN done_before(account, p_key, p_fingerprint, act)
               ELSE jsonb_build_object('status', 'payment_elsewhere') END
     FROM payments WHERE provider = p_provider AND reference = p_reference
 $$;

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION subscribe(
 DECLARE
   w wallets := enter(p_account);
   present timestamptz := w.at;
-  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_provider, p_reference));
+  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference));
   s subscriptions;
 BEGIN
   IF w.account IS NULL THEN RETURN jsonb_build_object('status', 'no_account'); END IF;

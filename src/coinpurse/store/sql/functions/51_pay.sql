@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION pay(
 ) RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
   w wallets := enter(p_account);
-  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_provider, p_reference));
+  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference));
   s subscriptions;
 BEGIN
   IF known IS NOT NULL THEN RETURN known; END IF;
