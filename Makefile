@@ -40,8 +40,8 @@ test: setup  ## run every test, on PostgreSQL 18 and 15, with a browser
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup  ## lint, types, architecture and the fast tests (under two minutes)
-	@$(BIN)/ruff check src tests bench
-	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/ruff check src tests bench scripts
+	@$(BIN)/ruff format --check src tests bench scripts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@COINPURSE_TEST_PG=18 $(BIN)/python -m pytest -q -m "not slow and not e2e" $(ARGS)
@@ -51,8 +51,8 @@ bench: setup  ## measure charging against the hand-written way (about five minut
 	@cd bench && ../$(BIN)/python charge.py $(ARGS)
 
 format: setup  ## tidy up the code's form
-	@$(BIN)/ruff check --fix src tests bench
-	@$(BIN)/ruff format src tests bench
+	@$(BIN)/ruff check --fix src tests bench scripts
+	@$(BIN)/ruff format src tests bench scripts
 
 # No index address and no path may land in the lock files: they must work with any registry that serves the same files.
 COMPILE = env -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --no-config --universal \

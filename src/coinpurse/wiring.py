@@ -1,12 +1,20 @@
-"""The one place where settings, store, catalog and edges meet."""
+"""The one place where settings, store, catalog and edges meet.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+The edges are imported where they are put together: who only opens a context needn't load a web framework.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import anyio.to_thread
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from coinpurse import worker as worker
 from coinpurse.app.context import Context
+from coinpurse.app.live import Hub
 from coinpurse.domain.catalog import Catalog
+from coinpurse.domain.errors import CatalogError
 from coinpurse.settings import Settings
 from coinpurse.store.db import Database
 from coinpurse.store.embedded import EmbeddedPostgres
@@ -18,7 +26,7 @@ async def open_context(settings: Settings, *, size: int = 8) -> AsyncIterator[Co
     """Everything that a process needs: the database (the embedded one is started where no address is set, and
     ended with us),
     brought to this version's schema, and the catalog. Raises CatalogError, MigrationError, Unavailable."""
-    catalog = Catalog.parse(settings.catalog.read_text("utf-8"))
+    catalog = load_catalog(settings.catalog)
     if settings.database_url:
         async with _on(settings.database_url, catalog, settings, size) as ctx:
             yield ctx
@@ -32,9 +40,57 @@ async def open_context(settings: Settings, *, size: int = 8) -> AsyncIterator[Co
         await anyio.to_thread.run_sync(embedded.__exit__, None, None, None)
 
 
+def load_catalog(path: Path) -> Catalog:
+    """The catalog in a file. Raises CatalogError, also where the file can't be read."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems = [{"line": 0, "where": "the file", "detail": f"it can't be read: {error}"}]
+        detail = f"The catalog {path} can't be read: {error}. Set COINPURSE_CATALOG to a file that can be."
+        raise CatalogError(detail, problems=problems) from error
+    return Catalog.parse(text)
+
+
 @asynccontextmanager
 async def _on(url: str, catalog: Catalog, settings: Settings, size: int) -> AsyncIterator[Context]:
     await anyio.to_thread.run_sync(migrate, url)
     async with Database(url, size=size) as db:
         await db.call("put_catalog", version=catalog.version, content=catalog.content())
         yield Context(db, catalog, settings)
+
+
+class Server:
+    """An ASGI application that opens everything when its server starts (context, live balances, worker), then
+    builds the inner one, and closes everything when the server stops."""
+
+    def __init__(self, build: Callable[[Context, Hub], ASGIApp]) -> None:
+        self._build = build
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()  # "lifespan.startup"; the next message is the shutdown
+        async with AsyncExitStack() as stack:
+            try:
+                ctx = await stack.enter_async_context(open_context(Settings.from_env()))
+                hub = await stack.enter_async_context(Hub(ctx))
+                await stack.enter_async_context(worker.running(ctx))
+                self._app = self._build(ctx, hub)
+            except Exception as error:
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                raise
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_server_app() -> Server:
+    """The API and the worker, on what the environment names; for uvicorn's `factory`."""
+    from coinpurse.api import create_api
+
+    return Server(create_api)

@@ -1,1 +1,1 @@
-"""The public library: the same calls in process or over HTTP."""
+"""The library: `Coinpurse`, for use from async code, and its blocking twin."""

@@ -17,6 +17,8 @@ from typing import Any
 import psycopg
 from psycopg import Connection, IsolationLevel
 
+from coinpurse.domain.errors import Unavailable
+
 SQL = Path(__file__).with_name("sql")
 LOCK = 0x436F696E70757273  # "Coinpurs": any number will do that no other program locks
 FUNCTIONS = "functions"  # the row in schema_migrations that stands for all files of functions together
@@ -52,7 +54,7 @@ def migrate(conninfo: str, folder: Path = SQL) -> list[str]:
     """Apply what is pending and return the names, in order (`functions` stands for all functions).
 
     Raises MigrationError when the database is newer than this code or its history differs, or a script
-    fails; then nothing has changed. Raises psycopg.OperationalError when the server can't be reached.
+    fails; then nothing has changed. Raises Unavailable when the server can't be reached.
     """
     with _connect(conninfo) as conn:
         conn.execute("SET LOCAL statement_timeout = 0")  # a role's limit is for requests, not for this
@@ -89,7 +91,14 @@ def check_version(conninfo: str, folder: Path = SQL) -> None:
 
 def _connect(conninfo: str) -> Connection[Any]:
     # No prepared statements (pgbouncer), and each statement sees what the process before us committed.
-    conn: Connection[Any] = psycopg.connect(conninfo, prepare_threshold=None, client_encoding="utf8")
+    try:
+        conn: Connection[Any] = psycopg.connect(conninfo, prepare_threshold=None, client_encoding="utf8")
+    except psycopg.Error as error:
+        raise Unavailable(
+            f"The database can't be reached: {str(error).strip()}\n"
+            "Check COINPURSE_DATABASE_URL and that the server runs; unset, an embedded one is used.",
+            retry_after=2,
+        ) from error
     conn.isolation_level = IsolationLevel.READ_COMMITTED
     return conn
 

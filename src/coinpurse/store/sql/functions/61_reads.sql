@@ -63,6 +63,7 @@ LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS
 $$;
 
 -- The next instant at which time will change an account.
-CREATE OR REPLACE FUNCTION next_instant(p_account uuid) RETURNS timestamptz LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp AS $$
+CREATE OR REPLACE FUNCTION next_instant(p_account uuid) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
   SELECT coalesce((SELECT at FROM due(p_account)), 'infinity')
 $$;

@@ -1,0 +1,138 @@
+"""Is this deployment sound? What an operator should know of it, and what to do where something is amiss."""
+
+import platform
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from coinpurse import __version__
+from coinpurse.app.context import Context
+
+LEAST_POSTGRES = 150000
+MOST_SKEW = 2.0  # seconds
+MOST_LAG = 60.0  # seconds
+SAFE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+#: Stricter than needed is fine too.
+ALSO_SAFE = {"synchronous_commit": ("remote_write", "remote_apply")}
+
+SERVER = """
+    SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS version,
+           extract(epoch FROM clock_timestamp())::float8 AS now, current_database() AS database,
+           (SELECT max(name) FROM coinpurse.schema_migrations WHERE name <> 'functions') AS schema,
+           (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS connections,
+           current_setting('max_connections')::int AS most_connections, pg_is_in_recovery() AS standby"""
+SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
+OVERDUE = """
+    SELECT count(*) AS accounts,
+           coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS seconds
+      FROM coinpurse.wallets WHERE due_at <= clock_timestamp() AND clock IS NULL"""
+RENEWALS = """
+    SELECT count(*) FILTER (WHERE state = 'late') AS late, count(*) FILTER (WHERE state = 'failed') AS failed
+      FROM coinpurse.renewals"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `advice` says what to do where `state` is not `ok`."""
+
+    name: str
+    state: Literal["ok", "note", "wrong"]
+    value: Any
+    words: str
+    advice: str | None = None
+
+
+async def examine(ctx: Context) -> list[Finding]:
+    """Look at everything; changes nothing."""
+    return [finding async for finding in _findings(ctx)]
+
+
+async def _findings(ctx: Context) -> AsyncIterator[Finding]:
+    yield Finding("coinpurse", "ok", __version__, f"{__version__} on Python {platform.python_version()}")
+    before = time.time()
+    server = (await ctx.db.rows(SERVER))[0]
+    after = time.time()
+    yield _version(server)
+    yield _place(ctx, server)
+    yield Finding("schema", "ok", server["schema"], f"{server['schema']}, this version's")
+    yield _clock(server["now"], before, after)
+    for row in await ctx.db.rows(SETTINGS, [list(SAFE)]):
+        yield _setting(row["name"], row["setting"])
+    yield _connections(server)
+    yield _lag((await ctx.db.rows(OVERDUE))[0])
+    yield _renewals((await ctx.db.rows(RENEWALS))[0])
+    yield _catalog(ctx)
+
+
+def _version(server: Any) -> Finding:
+    if server["number"] >= LEAST_POSTGRES:
+        return Finding("postgresql", "ok", server["version"], server["version"])
+    advice = "Coinpurse needs PostgreSQL 15 or later: upgrade the server."
+    return Finding("postgresql", "wrong", server["version"], server["version"], advice)
+
+
+def _place(ctx: Context, server: Any) -> Finding:
+    if ctx.settings.database_url is None:
+        place = str(ctx.settings.home / "postgres")
+        return Finding("database", "ok", place, f"embedded, in {place}: this folder is what to back up")
+    return Finding(
+        "database",
+        "ok",
+        server["database"],
+        f"{server['database']!r} on the server of COINPURSE_DATABASE_URL",
+    )
+
+
+def _clock(database: float, before: float, after: float) -> Finding:
+    """How far apart the clocks are at least: the database read its own between our two looks."""
+    skew = max(before - database, database - after, 0.0)
+    words = f"{skew:.3f} s between here and the database"
+    if skew <= MOST_SKEW:
+        return Finding("clock", "ok", skew, words)
+    advice = "The database's clock is the one that counts. Let both machines follow a time server (NTP)."
+    return Finding("clock", "wrong", skew, words, advice)
+
+
+def _setting(name: str, value: str) -> Finding:
+    if value == SAFE[name] or value in ALSO_SAFE.get(name, ()):
+        return Finding(name, "ok", value, value)
+    advice = (
+        f"Charges that were acknowledged can be lost in a crash. Set {name} = {SAFE[name]} in PostgreSQL."
+    )
+    return Finding(name, "wrong", value, value, advice)
+
+
+def _connections(server: Any) -> Finding:
+    used, most = server["connections"], server["most_connections"]
+    words = f"{used:,} of at most {most:,}"
+    if used < 0.9 * most:
+        return Finding("connections", "ok", used, words)
+    return Finding("connections", "note", used, words, "Raise max_connections, or put pgbouncer in front.")
+
+
+def _lag(overdue: Any) -> Finding:
+    accounts, seconds = overdue["accounts"], overdue["seconds"]
+    words = (
+        f"{accounts:,} accounts wait to be written down, the longest for {seconds:,.0f} s"
+        if accounts
+        else "nothing waits"
+    )
+    if seconds <= MOST_LAG:
+        return Finding("sweep", "ok", seconds, words)
+    advice = "Every answer is right all the same. To write it down in time, run: coinpurse worker (or serve)"
+    return Finding("sweep", "note", seconds, words, advice)
+
+
+def _renewals(count: Any) -> Finding:
+    value = {"late": count["late"], "failed": count["failed"]}
+    words = f"{count['late']:,} late, {count['failed']:,} failed"
+    if not count["late"]:
+        return Finding("renewals", "ok", value, words)
+    advice = "Their payments have not come. GET /v1/renewals?state=late and the support console list them."
+    return Finding("renewals", "note", value, words, advice)
+
+
+def _catalog(ctx: Context) -> Finding:
+    words = f"{ctx.settings.catalog}, version {ctx.catalog.version}"
+    return Finding("catalog", "ok", ctx.catalog.version, words)
