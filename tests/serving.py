@@ -6,10 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from click.testing import CliRunner, Result
@@ -54,23 +55,24 @@ def answer(*arguments: str, **env: str) -> Any:
 def serving(*arguments: str, **env: str) -> Iterator[str]:
     """Run `coinpurse serve …` (or `demo`) on a free port and give its address; SIGTERM must end it well."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "coinpurse", *(arguments or ("serve",)), "--port", str(port)],
-        env=environment(**env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        wait_until_ready(process, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=30)
-    assert process.returncode == 0, output
+    # Into a file, not a pipe: a pipe that nobody reads fills up, and then stops who writes.
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "coinpurse", *(arguments or ("serve",)), "--port", str(port)],
+            env=environment(**env),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            wait_until_ready(process, f"http://127.0.0.1:{port}", output)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+        assert process.returncode == 0, _text(output)
 
 
-def wait_until_ready(process: subprocess.Popen[str], url: str) -> None:
+def wait_until_ready(process: subprocess.Popen[Any], url: str, output: IO[str] | None = None) -> None:
     """Wait for a server that can answer."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
@@ -81,7 +83,14 @@ def wait_until_ready(process: subprocess.Popen[str], url: str) -> None:
             pass
         time.sleep(0.05)
     process.kill()
-    raise AssertionError(f"the server did not start:\n{process.communicate()[0]}")
+    raise AssertionError(
+        f"the server did not start:\n{_text(output) if output else process.communicate()[0]}"
+    )
+
+
+def _text(output: IO[str]) -> str:
+    output.seek(0)
+    return output.read()
 
 
 def free_port() -> int:

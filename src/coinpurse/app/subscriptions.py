@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from coinpurse.app import wallets
+from coinpurse.app import upkeep, wallets
 from coinpurse.app.context import Context, Who, key_and_fingerprint
 from coinpurse.domain.catalog import Plan
 from coinpurse.domain.credits import Page, Period, Preview, Renewal, Subscription, SubscriptionChange
@@ -17,6 +17,7 @@ from coinpurse.store.refusals import raise_refusal
 MONTHS = {"month": 1, "year": 12}
 UPGRADES = ("difference", "prorated", "restart", "at_renewal")
 MOST_TRIAL_DAYS = 730
+MOST_SWEPT = 1_000
 MOST_PERIODS = 120
 
 
@@ -258,7 +259,7 @@ async def renewals(
     if state is not None and state not in STATES:
         raise Invalid.at("/state", f"It is one of {', '.join(STATES)}.")
     digest = (await ctx.directory.existing(account, who.test)).digest if account is not None else None
-    await ctx.db.call("sweep", limit=1000)
+    await upkeep.sweep(ctx, MOST_SWEPT)
     before, after_digest, number = _cursor(cursor)
     rows = await ctx.db.rows(
         RENEWALS,

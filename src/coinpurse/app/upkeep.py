@@ -3,12 +3,19 @@
 from coinpurse.app.context import Context
 
 BATCH = 100
+#: How many accounts one transaction brings up to now: few, so that it holds their rows only for a moment.
+AT_ONCE = 20
 
 
 async def sweep(ctx: Context, limit: int = BATCH) -> int:
     """Brings up to `limit` accounts that are due up to now, and says how many (T4). With the sweep stopped
     every answer is the same."""
-    done: int = await ctx.db.call("sweep", limit=limit)
+    done = 0
+    while done < limit:
+        swept: int = await ctx.db.call("sweep", limit=min(AT_ONCE, limit - done))
+        done += swept
+        if swept < AT_ONCE:
+            break
     return done
 
 

@@ -4,7 +4,8 @@
 --   done       made; the columns say how
 --   replayed   the key was used for the same request before; `act` is the one to answer with
 --   conflict   the key was used for another request
---   unsure     nothing was done: the account is due by time, or can't pay for all of its requests here; call `charge` or `hold` for each
+--   unsure     nothing was done: the account is due by time, or can't pay for all of its requests here, or the keys' table was changed a
+--              moment ago (a rival with the same key may have used the one before, unseen); call `charge` or `hold` for each
 -- One statement, so that its first deed on each account is a write in the eyes of a sharded cluster; each account's row is locked
 -- before its requests are looked at. A key that a rival transaction is using this very moment ends in a unique violation: the caller repeats.
 CREATE OR REPLACE FUNCTION spend_many(
@@ -20,6 +21,7 @@ CREATE OR REPLACE FUNCTION spend_many(
 DECLARE
   slot_now int := key_slot(clock_timestamp());
   slot_before int := (slot_now + 2) % 3;
+  settled boolean := key_slot(clock_timestamp() - interval '1 minute') = slot_now;
 BEGIN
   RETURN QUERY
   WITH asked AS (
@@ -42,7 +44,7 @@ BEGIN
       FROM asked a
     WINDOW so_far AS (PARTITION BY a.account ORDER BY a.request), whole AS (PARTITION BY a.account)
   ), taken AS (
-    SELECT s.*, s.fresh AND s.total <= s.monthly + s.other + s.addon AND s.due_at > s.at AS ok,
+    SELECT s.*, settled AND s.fresh AND s.total <= s.monthly + s.other + s.addon AND s.due_at > s.at AS ok,
            CASE WHEN s.amount = 0 THEN NULL WHEN one.enough THEN s.live[1:1] ELSE several.grants END AS grants,
            CASE WHEN s.amount = 0 THEN NULL WHEN one.enough THEN ARRAY[s.amount] ELSE several.amounts END AS amounts,
            CASE WHEN s.amount = 0 THEN '' WHEN one.enough THEN left(s.kinds, 1) ELSE several.letters END AS letters

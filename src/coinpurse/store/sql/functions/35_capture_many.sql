@@ -1,6 +1,5 @@
 -- Spends many holds, each whole: what nearly every capture is. Requests come as for `spend_many`, each hold once. Answers `done`,
--- or `unsure` where nothing was done and `capture` must look: another amount, a hold that is closed, a key that was used, an account
--- that is due. The hold's row is locked after its account's: a rival that closed it meanwhile has taken it away.
+-- or `unsure` where nothing was done and `capture` must look: a hold that is closed, a key that was used, an account that is due. The hold's row is locked after its account's: a rival that closed it meanwhile has taken it away.
 CREATE OR REPLACE FUNCTION capture_many(
   p_account uuid[], p_hold bigint[], p_key uuid[], p_fingerprint bigint[], p_actor text[]
 ) RETURNS TABLE (

@@ -1,5 +1,5 @@
 -- Makes durable what time has made true of accounts that nobody has touched (T4), the longest due first. Answers how many.
--- Each account is its own deed: a caller that wants short transactions asks for few.
+-- All in one transaction, so a caller asks for few at a time.
 CREATE OR REPLACE FUNCTION sweep(p_limit int) RETURNS int LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
   one uuid;
