@@ -4,7 +4,6 @@ import os
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from agreement.books import faults, of_model, of_purse
@@ -47,7 +46,7 @@ def same(got: Any, expected: Any, where: str = "") -> None:
     if isinstance(got, dict) and got.keys() == expected.keys():
         for name in expected:
             same(got[name], expected[name], f"{where}.{name}")
-    pytest.fail(f"{where}\n  PostgreSQL: {got}\n  the model:  {expected}")
+    raise AssertionError(f"{where}\n  PostgreSQL: {got}\n  the model:  {expected}")
 
 
 def vars_of(value: Any) -> dict[str, Any]:

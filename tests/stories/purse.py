@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from coinpurse.app import checkouts, checks, grants, ledger, subscriptions, wallets
-from coinpurse.app.accounts import move_clock, put_account
+from coinpurse.app.accounts import get_account, move_clock, put_account
 from coinpurse.app.context import Context, Who
 from coinpurse.domain import credits
 from coinpurse.domain.catalog import Plan, Policies
@@ -90,6 +90,7 @@ class Purse:
         self.name = f"purse-{next(_numbers)}"
         self.digest = account_digest(self.name, test=True)
         self._run(put_account(self.ctx, WHO, self.name, clock=now))
+        self._run(get_account(self.ctx, WHO, self.name))  # known from now on: calls keep their order
 
     def wait_until(self, instant: datetime) -> None:
         self._run(move_clock(self.ctx, WHO, self.name, instant))
