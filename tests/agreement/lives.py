@@ -1,5 +1,6 @@
 """Random lives of an account: what may happen, and how it is played on any engine."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from coinpurse.domain import credits
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.domain.model import Terms
-from stories.driver import Driver
+from stories.driver import Driver, Spend
 
 START = datetime(2026, 1, 31, 10, 0, 0, 123456, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -20,6 +21,7 @@ PLANS = [
     Terms("capped", 1000, cap=300, grace=timedelta(days=3)),
     Terms("patient", 700, policy="paid_with_grace", late_after=timedelta(days=2)),
     Terms("strict", 900, policy="strict", interval="year"),
+    Terms("rushed", 900, policy="strict", grace=timedelta(minutes=10)),
     Terms("yearly", 1000, interval="year"),
     Terms("nothing", 0),
 ]
@@ -37,47 +39,73 @@ T = TypeVar("T")
 #: A step is a word and what it needs; numbers that name things count from the latest one made.
 Step = tuple[Any, ...]
 _WHICH = st.integers(0, 3)
+_OFF = st.integers(-1, 1)
 _AMOUNT = st.integers(1, 400) | st.integers(0, 400) | st.integers(0, 4000)
 _SOME = st.none() | st.integers(1, 500)
-_KEY = st.none() | st.none() | st.sampled_from("pq")
+_KEY = st.none() | st.none() | st.sampled_from("pqr")
 _PLAN = st.sampled_from(PLANS)
+BOUNDARIES = ["period", "period", "late", "grace", "hold", "grant"]
 
 
-def steps(*, past: bool = True) -> st.SearchStrategy[Step]:
-    """One thing that can happen; `past` allows subscriptions that began before they were recorded."""
+def spending() -> st.SearchStrategy[Step]:
+    """What an app does all day."""
+    return st.one_of(
+        st.tuples(st.just("charge"), _AMOUNT, _KEY),
+        st.tuples(
+            st.just("together"),
+            st.lists(st.tuples(_AMOUNT, st.none(), _KEY), min_size=1, max_size=5)
+            | st.lists(st.tuples(st.integers(1, 600), st.sampled_from([None, 1, 60]), _KEY), max_size=5),
+        ),
+        st.tuples(st.just("capture_together"), st.lists(_WHICH, max_size=4)),
+        st.tuples(st.just("hold"), _AMOUNT, st.sampled_from([1, 3600, 604_800]), _KEY),
+        st.tuples(st.just("capture"), _WHICH, st.none() | _AMOUNT, st.booleans(), _KEY),
+        st.tuples(st.just("release"), _WHICH, _KEY),
+        st.tuples(st.just("reverse"), _WHICH, _SOME, st.booleans(), _KEY),
+        st.tuples(st.just("topup"), st.integers(0, 9), st.integers(1, 4000)),
+        st.tuples(
+            st.just("grant"),
+            st.sampled_from(["promo", "promo", "compensation", "addon"]),
+            _AMOUNT,
+            _SOME,
+            st.integers(-1, 1),
+            _KEY,
+        ),
+        st.tuples(st.just("revoke"), _WHICH, _SOME, _KEY),
+        st.tuples(st.just("again"), st.integers(0, 9)),
+        st.tuples(st.just("look_back"), st.integers(0, 20), _OFF),
+    )
+
+
+def waiting() -> st.SearchStrategy[Step]:
+    """Time passes, best to where something ends, or a microsecond less or more (T2)."""
+    return st.tuples(st.just("wait"), st.sampled_from(WAITS)) | st.tuples(
+        st.just("wait_for"), st.sampled_from(BOUNDARIES), _OFF
+    )
+
+
+def subscribing(*, past: bool = True) -> st.SearchStrategy[Step]:
+    """What happens to subscriptions; `past` allows those that began before they were recorded."""
     starts = st.integers(-100 if past else 0, 40) | st.none() | st.none()
     return st.one_of(
-        st.tuples(st.just("wait"), st.sampled_from(WAITS)),
-        st.tuples(st.just("wait_for"), st.sampled_from(["period", "hold"]), st.integers(-1, 1)),
-        st.tuples(st.just("charge"), _AMOUNT, _KEY),
-        st.tuples(st.just("hold"), _AMOUNT, st.sampled_from([1, 3600, 604_800]), _KEY),
-        st.tuples(st.just("capture"), _WHICH, st.none() | _AMOUNT, st.booleans()),
-        st.tuples(st.just("release"), _WHICH),
-        st.tuples(st.just("reverse"), _WHICH, _SOME, st.booleans()),
-        st.tuples(
-            st.just("grant"), st.sampled_from(["promo", "compensation"]), _AMOUNT, _SOME, st.integers(0, 1)
-        ),
-        st.tuples(st.just("topup"), st.integers(0, 9), _AMOUNT),
-        st.tuples(st.just("revoke"), _WHICH, _SOME),
-        st.tuples(st.just("subscribe"), _PLAN, starts, st.sampled_from([0, 0, 14, 40])),
-        st.tuples(st.just("pay"), _WHICH, st.sampled_from([1, 1, 1, 2, 13])),
-        st.tuples(st.just("cancel"), _WHICH, st.sampled_from(["period_end", "period_end", "now"])),
-        st.tuples(st.sampled_from(["pause", "resume"]), _WHICH),
+        st.tuples(st.just("subscribe"), _PLAN, starts, st.sampled_from([0, 0, 14, 40]), _KEY),
+        st.tuples(st.just("pay"), _WHICH, st.sampled_from([1, 1, 1, 2, 13, 119]), _KEY),
+        st.tuples(st.just("cancel"), _WHICH, st.sampled_from(["period_end", "period_end", "now"]), _KEY),
+        st.tuples(st.sampled_from(["pause", "resume"]), _WHICH, _KEY),
         st.tuples(
             st.just("change"),
             _WHICH,
             _PLAN,
             st.sampled_from(["difference", "prorated", "restart", "at_renewal"]),
+            _KEY,
         ),
     )
 
 
 def lives(*, past: bool = True, most: int = 30) -> st.SearchStrategy[list[Step]]:
     """A whole life. It begins with something to spend, so that not every act is refused."""
-    beginning: list[Step] = [("subscribe", PLANS[0], None, 0), ("topup", 0, 500)]
-    return st.lists(steps(past=past), min_size=min(12, most), max_size=most).map(
-        lambda rest: [*beginning, *rest]
-    )
+    beginning: list[Step] = [("subscribe", PLANS[0], None, 0, None), ("topup", 0, 500)]
+    step = st.one_of(spending(), waiting(), subscribing(past=past))
+    return st.lists(step, min_size=min(12, most), max_size=most).map(lambda rest: [*beginning, *rest])
 
 
 @dataclass
@@ -87,6 +115,14 @@ class Outcome:
     answer: Any = None
     refused: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+
+
+def refused(refusal: CoinpurseError) -> Outcome:
+    """A refusal, without its words: they may differ from engine to engine."""
+    fields = dict(refusal.fields)
+    if "errors" in fields:
+        fields["errors"] = [error["pointer"] for error in fields["errors"]]
+    return Outcome(refused=refusal.code, fields=fields)
 
 
 def pick(things: list[T], which: int) -> T:
@@ -104,100 +140,155 @@ class Life:
         self.charges: list[str] = []
         self.grants: list[str] = []
         self.subscriptions: list[str] = []
+        self.instants: list[datetime] = [START]
+        self.expiries: list[datetime] = []
+        self.calls: list[Callable[[], Any]] = []
 
     def play(self, step: Step) -> Outcome:
         """One step. What has nothing to act on does nothing."""
         try:
             return Outcome(getattr(self, step[0])(*step[1:]))
         except CoinpurseError as refusal:
-            return Outcome(refused=refusal.code, fields=refusal.fields)
+            return refused(refusal)
 
-    def wait(self, span: timedelta) -> None:
+    def wait(self, span: timedelta) -> credits.Balance:
         self.now += span
+        self.instants.append(self.now)
         self.driver.wait_until(self.now)
+        return self.driver.balance()
 
-    def wait_for(self, what: str, off: int) -> None:
-        """Waits until the running period or a hold ends, or a microsecond less or more (T2)."""
-        period = self.driver.balance().monthly.period
-        ends = [period.end] if period else []
+    def wait_for(self, what: str, off: int) -> credits.Balance | None:
+        coming = [
+            at + off * MICROSECOND for at in self._boundaries(what) if at + off * MICROSECOND > self.now
+        ]
+        return self.wait(min(coming) - self.now) if coming else None
+
+    def _boundaries(self, what: str) -> list[datetime]:
         if what == "hold":
-            ends = [hold.expires_at for hold in self.holds]
-        coming = [end + off * MICROSECOND for end in ends if end + off * MICROSECOND > self.now]
-        if coming:
-            self.wait(min(coming) - self.now)
+            return [hold.expires_at for hold in self.holds]
+        if what == "grant":
+            return self.expiries
+        terms = {plan.plan: plan for plan in PLANS}
+        running = [(s.current_period, terms[s.plan]) for s in self.driver.subscriptions() if s.current_period]
+        if what == "period":
+            return [period.end for period, _ in running]
+        return [
+            period.start + (sold.grace if what == "grace" else sold.late_after) for period, sold in running
+        ]
 
-    def charge(self, amount: int, key: str | None) -> credits.Charge:
-        made = self.driver.charge(amount, key=key)
-        self._remember(self.charges, made.id)
-        return made
+    def look_back(self, which: int, off: int) -> credits.Balance:
+        return self.driver.balance_at(pick(self.instants, which) + off * MICROSECOND)
 
-    def hold(self, amount: int, seconds: int, key: str | None) -> credits.Hold:
-        made = self.driver.hold(amount, expires_in=seconds, key=key)
-        if all(made.id != hold.id for hold in self.holds):
-            self.holds.append(made)
-        return made
+    def again(self, which: int) -> Any:
+        """An earlier call once more: a replay where it had a key (S8)."""
+        return self._told(pick(self.calls, which)()) if self.calls else None
 
-    def capture(self, which: int, amount: int | None, exceed: bool) -> credits.Hold | None:
+    def charge(self, amount: int, key: str | None) -> Any:
+        return self._call(lambda: self.driver.charge(amount, key=key))
+
+    def together(self, items: list[Spend]) -> list[Outcome]:
+        return self._outcomes(self.driver.spend_together(items))
+
+    def capture_together(self, which: list[int]) -> list[Outcome]:
+        holds = [pick(self.holds, one).id for one in which if self.holds]
+        return self._outcomes(self.driver.capture_together(holds))
+
+    def _outcomes(self, answers: Sequence[Any]) -> list[Outcome]:
+        return [refused(a) if isinstance(a, CoinpurseError) else Outcome(self._told(a)) for a in answers]
+
+    def hold(self, amount: int, seconds: int, key: str | None) -> Any:
+        return self._call(lambda: self.driver.hold(amount, expires_in=seconds, key=key))
+
+    def capture(self, which: int, amount: int | None, exceed: bool, key: str | None) -> Any:
         if not self.holds:
             return None
-        ended = self.driver.capture(pick(self.holds, which).id, amount, exceed=exceed)
-        if ended.charge:
-            self._remember(self.charges, ended.charge.id)
-        return ended
+        hold = pick(self.holds, which).id
+        return self._call(lambda: self.driver.capture(hold, amount, exceed=exceed, key=key))
 
-    def release(self, which: int) -> credits.Hold | None:
-        return self.driver.release(pick(self.holds, which).id) if self.holds else None
+    def release(self, which: int, key: str | None) -> Any:
+        if not self.holds:
+            return None
+        hold = pick(self.holds, which).id
+        return self._call(lambda: self.driver.release(hold, key=key))
 
-    def reverse(self, which: int, amount: int | None, compensate: bool) -> credits.Reversal | None:
+    def reverse(self, which: int, amount: int | None, compensate: bool, key: str | None) -> Any:
         if not self.charges:
             return None
-        return self.driver.reverse(pick(self.charges, which), amount, compensate=compensate)
+        charge = pick(self.charges, which)
+        return self._call(lambda: self.driver.reverse(charge, amount, compensate=compensate, key=key))
 
-    def grant(self, kind: credits.Kind, amount: int, hours: int | None, priority: int) -> credits.Grant:
+    def grant(
+        self, kind: credits.Kind, amount: int, hours: int | None, priority: int, key: str | None
+    ) -> Any:
         expires_at = self.now + timedelta(hours=hours) if hours else None
-        made = self.driver.grant(kind, amount, expires_at=expires_at, priority=priority, reason="a life")
-        self._remember(self.grants, made.id)
-        return made
+        if expires_at:
+            self.expiries.append(expires_at)
+        return self._call(
+            lambda: self.driver.grant(
+                kind, amount, expires_at=expires_at, priority=priority, reason="a life", key=key
+            )
+        )
 
-    def topup(self, reference: int, amount: int) -> credits.Grant:
-        made = self.driver.topup(f"pay_{reference}", amount)
-        self._remember(self.grants, made.id)
-        return made
+    def topup(self, reference: int, amount: int) -> Any:
+        return self._call(lambda: self.driver.topup(f"pay_{reference}", amount))
 
-    def revoke(self, which: int, amount: int | None) -> credits.Grant | None:
-        return self.driver.revoke(pick(self.grants, which), amount, reason="a life") if self.grants else None
+    def revoke(self, which: int, amount: int | None, key: str | None) -> Any:
+        if not self.grants:
+            return None
+        grant = pick(self.grants, which)
+        return self._call(lambda: self.driver.revoke(grant, amount, reason="a life", key=key))
 
-    def subscribe(self, terms: Terms, days: int | None, trial_days: int) -> credits.SubscriptionChange | None:
+    def subscribe(self, terms: Terms, days: int | None, trial_days: int, key: str | None) -> Any:
         if len(self.subscriptions) == 3:
             return None
         starts_at = None if days is None else self.now + timedelta(days=days)
-        made = self.driver.subscribe(terms, starts_at=starts_at, trial_days=trial_days)
-        self._remember(self.subscriptions, made.subscription.id)
-        return made
+        return self._call(
+            lambda: self.driver.subscribe(terms, starts_at=starts_at, trial_days=trial_days, key=key)
+        )
 
-    def pay(self, which: int, periods: int) -> credits.SubscriptionChange | None:
-        found = self._subscription(which)
-        return self.driver.pay(found, periods) if found else None
+    def pay(self, which: int, periods: int, key: str | None) -> Any:
+        return self._on(which, lambda found: self.driver.pay(found, periods, key=key))
 
-    def cancel(self, which: int, at: str) -> credits.SubscriptionChange | None:
-        found = self._subscription(which)
-        return self.driver.cancel(found, at) if found else None
+    def cancel(self, which: int, at: str, key: str | None) -> Any:
+        return self._on(which, lambda found: self.driver.cancel(found, at, key=key))
 
-    def pause(self, which: int) -> credits.SubscriptionChange | None:
-        found = self._subscription(which)
-        return self.driver.pause(found) if found else None
+    def pause(self, which: int, key: str | None) -> Any:
+        return self._on(which, lambda found: self.driver.pause(found, key=key))
 
-    def resume(self, which: int) -> credits.SubscriptionChange | None:
-        found = self._subscription(which)
-        return self.driver.resume(found) if found else None
+    def resume(self, which: int, key: str | None) -> Any:
+        return self._on(which, lambda found: self.driver.resume(found, key=key))
 
-    def change(self, which: int, terms: Terms, policy: str) -> credits.SubscriptionChange | None:
-        found = self._subscription(which)
-        return self.driver.change(found, terms, policy) if found else None
+    def change(self, which: int, terms: Terms, policy: str, key: str | None) -> Any:
+        return self._on(which, lambda found: self.driver.change(found, terms, policy, key=key))
 
-    def _subscription(self, which: int) -> str | None:
-        return pick(self.subscriptions, which) if self.subscriptions else None
+    def _on(self, which: int, do: Callable[[str], Any]) -> Any:
+        if not self.subscriptions:
+            return None
+        found = pick(self.subscriptions, which)
+        return self._call(lambda: do(found))
 
-    def _remember(self, made: list[str], identifier: str) -> None:
-        if identifier not in made:
-            made.append(identifier)
+    def _call(self, do: Callable[[], Any]) -> Any:
+        self.calls.append(do)
+        return self._told(do())
+
+    def _told(self, answer: Any) -> Any:
+        """Remembers the names in an answer, so that later steps can use them."""
+        if isinstance(answer, credits.Charge):
+            _add(self.charges, answer.id)
+        elif isinstance(answer, credits.Hold):
+            if all(answer.id != hold.id for hold in self.holds):
+                self.holds.append(answer)
+            if answer.charge:
+                _add(self.charges, answer.charge.id)
+        elif isinstance(answer, credits.Grant):
+            _add(self.grants, answer.id)
+        elif isinstance(answer, credits.SubscriptionChange):
+            _add(self.subscriptions, answer.subscription.id)
+        for part in getattr(answer, "taken", []):  # monthly grants can be revoked too
+            _add(self.grants, part.grant)
+        return answer
+
+
+def _add(made: list[str], identifier: str) -> None:
+    if identifier not in made:
+        made.append(identifier)

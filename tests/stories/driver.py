@@ -8,6 +8,9 @@ from coinpurse.domain.credits import Kind
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.domain.model import Terms
 
+#: An amount, for how many seconds it is held (None: it is charged), and a key.
+Spend = tuple[int, int | None, str | None]
+
 
 class Driver(Protocol):
     """One account on a test clock. Refusals are CoinpurseErrors."""
@@ -29,13 +32,17 @@ class Driver(Protocol):
 
     def charge(self, amount: int, *, key: str | None = None) -> credits.Charge: ...
 
-    def charge_batch(self, items: list[tuple[int, str | None]]) -> list[credits.Charge | CoinpurseError]: ...
+    def spend_together(self, items: list[Spend]) -> list[credits.Charge | credits.Hold | CoinpurseError]:
+        """Charges and holds that are asked for at the same time."""
 
     def hold(self, amount: int, *, expires_in: int = 3600, key: str | None = None) -> credits.Hold: ...
 
     def capture(
         self, hold: str, amount: int | None = None, *, exceed: bool = False, key: str | None = None
     ) -> credits.Hold: ...
+
+    def capture_together(self, holds: list[str]) -> list[credits.Hold | CoinpurseError]:
+        """Whole captures that are asked for at the same time."""
 
     def release(self, hold: str, *, key: str | None = None) -> credits.Hold: ...
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from coinpurse.app import checkouts, checks, grants, ledger, subscriptions, wallets
-from coinpurse.app.accounts import move_clock, put_account
+from coinpurse.app.accounts import get_account, move_clock, put_account
 from coinpurse.app.context import Context, Who
 from coinpurse.domain import credits
 from coinpurse.domain.catalog import Plan, Policies
@@ -22,6 +22,7 @@ from coinpurse.domain.model import Terms
 from coinpurse.settings import DEFAULT_CATALOG, Settings
 from coinpurse.store.checks import Problem
 from coinpurse.wiring import open_context
+from stories.driver import Spend
 
 T = TypeVar("T")
 WHO = Who("somebody", test=True)
@@ -44,9 +45,9 @@ class Engine:
         """Waits for a call of the app layer."""
         return self._runner.run(work)
 
-    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+    def rows(self, query: str, *parameters: Any, **named: Any) -> list[dict[str, Any]]:
         """What a table says, for what no call of the app layer shows."""
-        return self.run(self.ctx.db.rows(query, parameters))
+        return self.run(self.ctx.db.rows(query, named or parameters))
 
     def verify(self) -> list[Problem]:
         """What is wrong in the books."""
@@ -89,6 +90,7 @@ class Purse:
         self.name = f"purse-{next(_numbers)}"
         self.digest = account_digest(self.name, test=True)
         self._run(put_account(self.ctx, WHO, self.name, clock=now))
+        self._run(get_account(self.ctx, WHO, self.name))  # known from now on: calls keep their order
 
     def wait_until(self, instant: datetime) -> None:
         self._run(move_clock(self.ctx, WHO, self.name, instant))
@@ -124,9 +126,26 @@ class Purse:
     def charge(self, amount: int, *, key: str | None = None) -> credits.Charge:
         return self._run(wallets.charge(self.ctx, WHO, self.name, amount=amount, key=key))
 
-    def charge_batch(self, items: list[tuple[int, str | None]]) -> list[credits.Charge | CoinpurseError]:
-        asked = [wallets.ChargeRequest(self.name, amount=amount, key=key) for amount, key in items]
-        return self._run(wallets.charge_batch(self.ctx, WHO, asked))
+    def spend_together(self, items: list[Spend]) -> list[credits.Charge | credits.Hold | CoinpurseError]:
+        if not any(seconds for _, seconds, _ in items) and items:
+            asked = [wallets.ChargeRequest(self.name, amount=amount, key=key) for amount, _, key in items]
+            return list(self._run(wallets.charge_batch(self.ctx, WHO, asked)))
+        return self._run(self._at_once([self._spend(*item) for item in items]))
+
+    def _spend(self, amount: int, seconds: int | None, key: str | None) -> Coroutine[Any, Any, Any]:
+        if seconds is None:
+            return wallets.charge(self.ctx, WHO, self.name, amount=amount, key=key)
+        return wallets.hold(self.ctx, WHO, self.name, amount=amount, expires_in=seconds, key=key)
+
+    def capture_together(self, holds: list[str]) -> list[credits.Hold | CoinpurseError]:
+        return self._run(self._at_once([wallets.capture(self.ctx, WHO, self._id(hold)) for hold in holds]))
+
+    async def _at_once(self, calls: list[Coroutine[Any, Any, Any]]) -> list[Any]:
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, CoinpurseError):
+                raise answer
+        return answers
 
     def hold(self, amount: int, *, expires_in: int = 3600, key: str | None = None) -> credits.Hold:
         return self._run(

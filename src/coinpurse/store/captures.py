@@ -52,18 +52,15 @@ class Captures:
         return outcome
 
     async def _many(self, captures: Sequence[Capture]) -> list[Hold | CoinpurseError]:
-        distinct = {(capture.digest, capture.hold): capture for capture in captures}
-        group = sorted(distinct.values(), key=lambda capture: capture.digest.bytes)
-        rows = {group[row[0] - 1]: row for row in await self._db.tuples(CAPTURE_MANY, _columns(group))}
-        made = {capture: row for capture, row in rows.items() if row[1] == "done"}
+        group = _firsts(captures)
+        rows = await self._db.tuples(CAPTURE_MANY, _columns([captures[number] for number in group]))
+        made = {group[row[0] - 1]: row for row in rows if row[1] == "done"}
         terms = await self._terms.of(
-            {(capture.digest, row[5]): capture.account for capture, row in made.items()}
+            {(captures[number].digest, row[5]): captures[number].account for number, row in made.items()}
         )
-        outcomes = []
-        for capture in captures:
-            row = made.get(capture) if distinct[capture.digest, capture.hold] is capture else None
-            outcomes.append(await self._outcome(capture, row, terms))
-        return outcomes
+        return [
+            await self._outcome(capture, made.get(number), terms) for number, capture in enumerate(captures)
+        ]
 
     async def _outcome(
         self, capture: Capture, row: Row | None, terms: Mapping[Version, Terms]
@@ -90,6 +87,19 @@ class Captures:
         return refused or shapes.hold(
             capture.account, answer["answer"], answer["made"], answer["status"] == "replayed"
         )
+
+
+def _firsts(captures: Sequence[Capture]) -> list[int]:
+    """Where the first capture of each hold and of each key stands, by account: one statement can neither
+    spend a hold twice nor write a key twice."""
+    seen: set[tuple[UUID, int | UUID]] = set()
+    found = []
+    for number, capture in enumerate(captures):
+        names: set[tuple[UUID, int | UUID]] = {(capture.digest, capture.hold), (capture.digest, capture.key)}
+        if not names & seen:
+            seen |= names
+            found.append(number)
+    return sorted(found, key=lambda number: captures[number].digest.bytes)
 
 
 def _columns(captures: Sequence[Capture]) -> Row:

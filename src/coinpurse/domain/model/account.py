@@ -31,6 +31,7 @@ from coinpurse.domain.model.views import (
 
 A = TypeVar("A", credits.Charge, credits.Hold, credits.Reversal, credits.Grant, credits.SubscriptionChange)
 T = TypeVar("T")
+Spent = credits.Charge | credits.Hold | CoinpurseError
 LONGEST_HOLD = 604_800
 MOST_PERIODS = 120
 
@@ -99,15 +100,25 @@ class Model:
         _check_amount(amount, 0)
         return self._once(key, ("charge", amount), lambda: self._charged(amount))
 
-    def charge_batch(self, items: list[tuple[int, str | None]]) -> list[credits.Charge | CoinpurseError]:
-        """Amounts and their keys, each answered on its own, in order."""
-        answers: list[credits.Charge | CoinpurseError] = []
-        for amount, key in items:
-            try:
-                answers.append(self.charge(amount, key=key))
-            except CoinpurseError as refusal:
-                answers.append(refusal)
+    def spend_together(self, items: list[tuple[int, int | None, str | None]]) -> list[Spent]:
+        """Charges, and holds of so many seconds, with their keys; each is answered on its own, in order.
+        Those that share a key count as one (S8)."""
+        answers: list[Spent] = []
+        first: dict[str, tuple[Any, Spent]] = {}
+        for amount, seconds, key in items:
+            asked = (amount, seconds)
+            if key in first:
+                answers.append(_twin(*first[key], asked))
+            else:
+                answers.append(_caught(self._spend, amount, seconds, key))
+                if key is not None:
+                    first[key] = (asked, answers[-1])
         return answers
+
+    def _spend(self, amount: int, seconds: int | None, key: str | None) -> credits.Charge | credits.Hold:
+        if seconds is None:
+            return self.charge(amount, key=key)
+        return self.hold(amount, expires_in=seconds, key=key)
 
     def hold(self, amount: int, *, expires_in: int = 3600, key: str | None = None) -> credits.Hold:
         """H1. `expires_in` is in seconds."""
@@ -132,6 +143,10 @@ class Model:
             return self._ended(held, charged)
 
         return self._once(key, ("capture", hold, amount, exceed), do)
+
+    def capture_together(self, captured: list[str]) -> list[credits.Hold | CoinpurseError]:
+        """Whole captures, each answered on its own, in order."""
+        return [_caught(self.capture, hold) for hold in captured]
 
     def release(self, hold: str, *, key: str | None = None) -> credits.Hold:
         """H3."""
@@ -338,6 +353,20 @@ class Model:
     def _first_end(self, hold: HoldState) -> credits.Hold:
         assert hold.answer is not None, "a hold that was closed by a call has answered it"
         return replace(hold.answer, replayed=True)
+
+
+def _caught(do: Callable[..., T], *arguments: Any) -> T | CoinpurseError:
+    try:
+        return do(*arguments)
+    except CoinpurseError as refusal:
+        return refusal
+
+
+def _twin(first: Any, answer: Spent, asked: Any) -> Spent:
+    """The answer to a request that travels with another of its key."""
+    if asked != first or isinstance(answer, IdempotencyConflict):
+        return IdempotencyConflict("Another request travels under this key. Use a new one.")
+    return answer if isinstance(answer, CoinpurseError) else replace(answer, replayed=True)
 
 
 def _is_whole(value: object) -> bool:

@@ -1,0 +1,125 @@
+"""All that an engine knows of an account, in one form for both engines."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from agreement.lives import MICROSECOND
+from coinpurse.domain.model import Model
+from coinpurse.domain.model.state import Act, GrantState
+from coinpurse.domain.model.views import hold_view
+from coinpurse.store.checks import CHECKS
+from stories.driver import Driver
+from stories.purse import Purse
+
+Book = dict[str, Any]
+ACTS = "SELECT * FROM coinpurse.acts WHERE account = %s ORDER BY act"
+GRANTS = 'SELECT * FROM coinpurse.grants WHERE account = %s ORDER BY "grant"'
+#: How many past instants are asked for at the end of a life.
+LOOKS_BACK = 6
+
+
+def of_model(model: Model) -> Book:
+    """What the model says in the end."""
+    acts = model.acts()
+    holds = [hold_view(model.state, hold, model.balance()) for hold in model.state.holds.values()]
+    return {
+        "acts": [_model_act(act) for act in acts],
+        "grants": [_model_grant(grant) for grant in model.state.grants.values()],
+        "holds": [(hold.id, hold.status, hold.amount, hold.expires_at, hold.taken) for hold in holds],
+        **_shown(model, [act.at for act in acts]),
+    }
+
+
+def of_purse(purse: Purse) -> Book:
+    """What PostgreSQL says in the end."""
+    purse.balance()
+    acts = purse.engine.rows(ACTS, purse.digest)
+    grants = purse.engine.rows(GRANTS, purse.digest)
+    holds = [purse.get_hold(f"ho_{act['act']}") for act in acts if act["kind"] == "hold"]
+    return {
+        "acts": [_stored_act(act) for act in acts],
+        "grants": [_stored_grant(grant) for grant in grants],
+        "holds": [(hold.id, hold.status, hold.amount, hold.expires_at, hold.taken) for hold in holds],
+        **_shown(purse, [act["at"] for act in acts]),
+    }
+
+
+def faults(purse: Purse) -> list[str]:
+    """What the checks of the books find wrong with one account."""
+    return [
+        row["fault"]
+        for path in sorted(CHECKS.glob("*.sql"))
+        for row in purse.engine.rows(path.read_text("utf-8"), accounts=[purse.digest])
+    ]
+
+
+def _shown(driver: Driver, instants: Sequence[datetime]) -> Book:
+    step = max(1, len(instants) // LOOKS_BACK)
+    past = {at - off * MICROSECOND for at in instants[::step] for off in (0, 1)}
+    return {
+        "balance": driver.balance(),
+        "entries": driver.entries(),
+        "renewals": sorted(driver.renewals(), key=lambda one: (one.subscription, one.period.start)),
+        "subscriptions": driver.subscriptions(),
+        "open grants": driver.grants(),
+        "past": {at: driver.balance_at(at) for at in sorted(past)},
+    }
+
+
+def _model_act(act: Act) -> Book:
+    assert act.balance is not None, "an act that was written has its balance"
+    monthly, addon, other = act.balance.monthly, act.balance.addon, act.balance.buckets.other
+    return {
+        "act": act.number,
+        "kind": act.kind,
+        "at": act.at,
+        "actor": act.actor,
+        "reason": act.reason,
+        "entries": [(line.code, line.grant.number, line.moved) for line in act.lines],
+        "sequence": act.balance.sequence,
+        "monthly": (monthly.available, monthly.held, monthly.frozen),
+        "other": (sum(one.available for one in other), sum(one.held for one in other)),
+        "addon": (addon.available, addon.held, addon.frozen),
+    }
+
+
+def _stored_act(row: dict[str, Any]) -> Book:
+    def numbers(*names: str) -> tuple[int, ...]:
+        return tuple(row[name] or 0 for name in names)
+
+    return {
+        **{name: row[name] for name in ("act", "kind", "at", "actor", "reason")},
+        "entries": list(zip(row["moves"], row["grants"] or [], row["amounts"] or [], strict=True)),
+        "sequence": row["sequence"],
+        "monthly": numbers("monthly", "held_monthly", "frozen_monthly"),
+        "other": numbers("other", "held_other"),
+        "addon": numbers("addon", "held_addon", "frozen_addon"),
+    }
+
+
+def _model_grant(grant: GrantState) -> Book:
+    is_open = grant.closed is None
+    return {
+        "grant": grant.number,
+        "kind": grant.kind,
+        "amount": grant.amount,
+        "priority": grant.priority,
+        "starts_at": grant.starts_at,
+        "expires_at": grant.expires_at,
+        "subscription": grant.subscription,
+        "reason": grant.reason,
+        "closed": grant.closed,
+        "provisional": is_open and grant.provisional,
+        "frozen": grant.places["frozen"] if is_open and grant.frozen else None,
+    }
+
+
+def _stored_grant(row: dict[str, Any]) -> Book:
+    is_open = row["closed"] is None
+    return {
+        **{name: row[name] for name in ("grant", "kind", "amount", "priority", "starts_at", "expires_at")},
+        **{name: row[name] for name in ("subscription", "reason", "closed")},
+        "provisional": is_open and row["provisional"],
+        "frozen": row["frozen"] if is_open else None,
+    }
