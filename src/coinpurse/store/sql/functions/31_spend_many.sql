@@ -36,7 +36,7 @@ BEGIN
            WITH ORDINALITY AS r(account, key, fingerprint, amount, operation, quantity, details, actor, expires_in, request)
      CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = r.account FOR UPDATE) w
   ), summed AS (
-    SELECT a.*, (used).act IS NULL AS fresh,
+    SELECT a.*, (used).act IS NULL AS fresh, max(a.at) OVER whole AS latest, -- all of an account's requests are early enough, or none
            count(*) FILTER (WHERE (used).act IS NULL) OVER so_far AS nth,
            count(*) FILTER (WHERE (used).act IS NULL) OVER whole AS fresh_count,
            (sum(amount) FILTER (WHERE (used).act IS NULL) OVER so_far)::bigint AS upto,
@@ -44,7 +44,7 @@ BEGIN
       FROM asked a
     WINDOW so_far AS (PARTITION BY a.account ORDER BY a.request), whole AS (PARTITION BY a.account)
   ), taken AS (
-    SELECT s.*, settled AND s.fresh AND s.total <= s.monthly + s.other + s.addon AND s.due_at > s.at AS ok,
+    SELECT s.*, settled AND s.fresh AND s.total <= s.monthly + s.other + s.addon AND s.due_at > s.latest AS ok,
            CASE WHEN s.amount = 0 THEN NULL WHEN one.enough THEN s.live[1:1] ELSE several.grants END AS grants,
            CASE WHEN s.amount = 0 THEN NULL WHEN one.enough THEN ARRAY[s.amount] ELSE several.amounts END AS amounts,
            CASE WHEN s.amount = 0 THEN '' WHEN one.enough THEN left(s.kinds, 1) ELSE several.letters END AS letters
