@@ -230,7 +230,6 @@ async def test_l5_an_explanation_adds_up(born: NewLife) -> None:
     assert told.sentences[0] == f"{now.available:,} credits can be spent now."
 
 
-@pytest.mark.xfail(strict=True, reason="only the newest 100 grants are explained")
 async def test_l5_each_available_credit_is_explained_however_many_grants_came_after(born: NewLife) -> None:
     """A top-up of long ago that is still there is told of, though a hundred grants were given and spent
     since."""

@@ -95,7 +95,6 @@ async def test_p2_a_subscriptions_payment_counts_once(born: NewLife) -> None:
     assert (await life.pay()).subscription.paid_through == instant("2026-07-01")
 
 
-@pytest.mark.xfail(strict=True, reason="it is answered as a replay of the other thing")
 async def test_p2_a_payment_is_for_one_thing(born: NewLife) -> None:
     """A payment that was recorded for one subscription can't be recorded for another one, nor for a top-up:
     that is a conflict, not a replay of something else."""

@@ -155,7 +155,6 @@ async def test_s4_all_or_nothing(born: NewLife) -> None:
     assert await life.acts() == acts
 
 
-@pytest.mark.xfail(strict=True, reason="in process the refusal has no top_up_url")
 async def test_s4_says_where_to_top_up(born: NewLife) -> None:
     """The refusal carries the address where credits can be bought."""
     life = await born()
@@ -324,7 +323,6 @@ async def test_s6_what_is_not_an_amount_is_refused_before_anything_happens(
     assert (await life.charge(1, key="k")).replayed is False
 
 
-@pytest.mark.xfail(strict=True, reason="a NUL character ends in a raw database error for the whole group")
 async def test_s6_what_cannot_be_kept_is_refused_and_harms_nobody(born: NewLife) -> None:
     """PostgreSQL keeps no NUL character: metadata with one are invalid, and the neighbours in the batch, or
     in the same moment, are charged."""
@@ -377,7 +375,6 @@ async def test_s6_the_largest_amount(born: NewLife) -> None:
         await life.charge(MAX_AMOUNT)
 
 
-@pytest.mark.xfail(strict=True, reason="the wallets' CHECK fails in advance, and the account is stuck")
 async def test_s6_a_full_account_still_lives(born: NewLife) -> None:
     """An account at the most it may hold is not stuck when a renewal or a reversal would pass it: it can be
     read and spent from."""

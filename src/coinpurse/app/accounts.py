@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from coinpurse.app import wallets
-from coinpurse.app.context import Context, Who
+from coinpurse.app.context import Context, Who, check_metadata, check_text
 from coinpurse.domain.credits import Account, Balance, Page
 from coinpurse.domain.errors import Conflict, Forbidden, Invalid
 from coinpurse.store.db import instant
@@ -31,6 +31,9 @@ async def put_account(
     """Creates an account, or changes what is given (None: stays), and says whether it is new. A `clock`
     starts a test clock (T9)."""
     _check_id(id)
+    for text, pointer in ((name, "/name"), (email, "/email"), (currency, "/currency"), (locale, "/locale")):
+        check_text(text, pointer)
+    check_metadata(metadata)
     if clock is not None and who.test is False:
         raise Forbidden("Only test accounts can carry a test clock: use a test key.")
     digest = await ctx.directory.account(id, who.test)

@@ -4,7 +4,6 @@ import hashlib
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -32,9 +31,9 @@ class Context:
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
-        terms = KnownTerms(self.db)
-        object.__setattr__(self, "spending", Spending(self.db, terms))
-        object.__setattr__(self, "captures", Captures(self.db, terms))
+        terms, top_up = KnownTerms(self.db), f"{self.settings.public_url}/subscriptions"
+        object.__setattr__(self, "spending", Spending(self.db, terms, top_up))
+        object.__setattr__(self, "captures", Captures(self.db, terms, top_up))
         object.__setattr__(self, "directory", Directory(self.db))
 
 
@@ -84,10 +83,23 @@ def priced(
 
 def details(member: str | None, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
     """What a charge carries along without meaning to us."""
+    check_text(member, "/member")
+    check_metadata(metadata)
     found = {"member": member, "metadata": metadata}
     return {name: value for name, value in found.items() if value is not None} or None
 
 
-def digest_of(answer: dict[str, Any]) -> UUID:
-    """Whose act an answer tells of."""
-    return UUID(answer["answer"]["account"])
+def check_text(text: Any, pointer: str) -> None:
+    """Text that can be kept: PostgreSQL has no NUL character."""
+    if text is not None and (not isinstance(text, str) or "\0" in text):
+        raise Invalid.at(pointer, "It must be text without NUL characters.")
+
+
+def check_metadata(metadata: Any) -> None:
+    """Metadata that can be kept: an object of what JSON knows, without NUL characters."""
+    try:
+        kept = msgspec.json.encode(metadata)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise Invalid.at("/metadata", f"It must be a plain JSON object: {error}") from error
+    if (metadata is not None and not isinstance(metadata, dict)) or b"\\u0000" in kept:
+        raise Invalid.at("/metadata", "It must be a JSON object without NUL characters.")

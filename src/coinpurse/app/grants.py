@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from coinpurse.app.context import Context, Who, check_amount, key_and_fingerprint
+from coinpurse.app.context import Context, Who, check_amount, check_text, key_and_fingerprint
 from coinpurse.domain.credits import Grant
 from coinpurse.domain.errors import Invalid
 from coinpurse.domain.ids import make_id
@@ -46,6 +46,7 @@ async def grant(
         )
     if expires_at is not None and expires_at.tzinfo is None:
         raise Invalid.at("/expires_at", "The instant needs its offset from UTC, such as a closing Z.")
+    check_text(reason, "/reason")
     if not reason:
         raise Invalid.at("/reason", "Say why: it is kept with the grant and shown to whoever asks.")
     if not isinstance(priority, int) or isinstance(priority, bool) or not -1000 <= priority <= 1000:
@@ -90,6 +91,7 @@ async def revoke(
     work is taken when that ends."""
     if amount is not None:
         check_amount(amount, least=1)
+    check_text(reason, "/reason")
     if not reason:
         raise Invalid.at("/reason", "Say why: it is kept in the ledger and shown to whoever asks.")
     known, ref = await ctx.directory.owner("gr", grant_id, who.test)

@@ -40,7 +40,7 @@ CAUSES = {
 }
 PLACES = """
     SELECT g.*, p.* FROM coinpurse.grants g
-      JOIN (SELECT e."grant" AS number,
+      JOIN (SELECT e."grant" AS number, row_number() OVER (ORDER BY e."grant" DESC) AS newest,
                    sum(e.amount) AS available,
                    sum(e.moved * ((target = 'held')::int - (source = 'held')::int)) AS held,
                    sum(e.moved * ((target = 'frozen')::int - (source = 'frozen')::int)) AS frozen_now,
@@ -49,7 +49,8 @@ PLACES = """
                    coalesce(sum(e.moved) FILTER (WHERE target = 'revoked'), 0) AS revoked
               FROM coinpurse.entries e WHERE e.account = %(account)s GROUP BY e."grant") p ON p.number =
               g."grant"
-     WHERE g.account = %(account)s ORDER BY g."grant" DESC LIMIT %(limit)s"""
+     WHERE g.account = %(account)s AND (p.available + p.held + p.frozen_now > 0 OR p.newest <= %(limit)s)
+     ORDER BY g."grant" DESC"""
 CHARGES = """
     SELECT coinpurse.read_act(account, act) AS answer FROM coinpurse.acts
      WHERE account = %s AND kind IN ('charge', 'capture') ORDER BY act DESC LIMIT %s"""

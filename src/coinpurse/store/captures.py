@@ -37,9 +37,10 @@ class Captures:
     """Captures holds. Those of a whole hold that wait at the same time share a call; others are looked at one
     by one."""
 
-    def __init__(self, db: Database, terms: KnownTerms) -> None:
+    def __init__(self, db: Database, terms: KnownTerms, top_up_url: str) -> None:
         self._db = db
         self._terms = terms
+        self._top_up_url = top_up_url
         self._whole = Coalescer(self._many)
 
     async def one(self, capture: Capture) -> Hold:
@@ -83,7 +84,7 @@ class Captures:
             exceed=capture.exceed,
             actor=capture.actor,
         )
-        refused = refusal(answer, capture.account)
+        refused = refusal({**answer, "top_up_url": self._top_up_url}, capture.account)
         return refused or shapes.hold(
             capture.account, answer["answer"], answer["made"], answer["status"] == "replayed"
         )

@@ -39,7 +39,13 @@ def key_conflict() -> CoinpurseError:
 
 def _short(a: Answer) -> CoinpurseError:
     shortfall = a["needed"] - a["available"]
-    fields = {"needed": a["needed"], "available": a["available"], "held": a["held"], "shortfall": shortfall}
+    fields = {
+        "needed": a["needed"],
+        "available": a["available"],
+        "held": a["held"],
+        "shortfall": shortfall,
+        "top_up_url": a["top_up_url"],
+    }
     if a["held"] >= shortfall:
         text = (
             f"{a['needed']:,} credits are needed, {a['available']:,} are available and {a['held']:,} "
@@ -95,7 +101,7 @@ _REFUSALS: dict[str, Callable[[Answer], CoinpurseError]] = {
         "An account can hold 1,000,000,000,000,000 credits at most; this grant would pass that. Give fewer."
     ),
     "payment_elsewhere": lambda a: errors.Conflict(
-        "This payment was recorded for another account. Nothing was changed."
+        "This payment was recorded before, for something else. Nothing was changed."
     ),
     "no_subscription": lambda a: errors.NotFound("There is no such subscription."),
     "subscription_ended": lambda a: errors.Conflict(

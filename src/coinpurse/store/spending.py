@@ -1,7 +1,7 @@
 """The hot path: charges and holds that wait at the same time travel together in one call of `spend_many`."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from coinpurse.domain.credits import Balance, Charge, Hold, Taken
-from coinpurse.domain.errors import CoinpurseError, IdempotencyConflict
+from coinpurse.domain.errors import CoinpurseError
 from coinpurse.domain.ids import make_id
 from coinpurse.store import arrays, shapes
 from coinpurse.store.coalesce import Coalescer
@@ -45,9 +45,10 @@ class Spending:
     """Spends and sets aside. Single requests that wait at the same time share a call; a list goes as it
     is."""
 
-    def __init__(self, db: Database, terms: KnownTerms) -> None:
+    def __init__(self, db: Database, terms: KnownTerms, top_up_url: str) -> None:
         self._db = db
         self._terms = terms
+        self._top_up_url = top_up_url
         self._single = Coalescer(self.many)
 
     async def one(self, request: Request) -> Charge | Hold:
@@ -64,7 +65,13 @@ class Spending:
         for request in requests:
             distinct.setdefault((request.digest, request.key), request)
         outcomes = await self._distinct(list(distinct.values()))
-        return list(_for_each(requests, distinct, outcomes))
+        # Of two with one key, the second is looked at when the first is done: it is a replay, a conflict, or
+        # (where the first was refused, which uses no key up) made (S8).
+        return [
+            outcomes[pair] if distinct[pair] is request else await self._carefully(request)
+            for request in requests
+            for pair in ((request.digest, request.key),)
+        ]
 
     async def _distinct(self, requests: list[Request]) -> dict[tuple[UUID, UUID], Outcome]:
         requests.sort(key=lambda request: request.digest.bytes)  # stable: each account's own order stays
@@ -100,7 +107,7 @@ class Spending:
             actor=request.actor,
             **more,
         )
-        refused = refusal(answer, request.account)
+        refused = refusal({**answer, "top_up_url": self._top_up_url}, request.account)
         return refused or _shaped(request, answer["answer"], answer["status"] == "replayed")
 
 
@@ -121,23 +128,6 @@ def _columns(requests: Sequence[Request]) -> Row:
         arrays.texts([r.actor for r in requests]),
         arrays.bigints_or_null([r.expires_in for r in requests]),
     )
-
-
-def _for_each(
-    requests: Sequence[Request],
-    distinct: Mapping[tuple[UUID, UUID], Request],
-    outcomes: Mapping[tuple[UUID, UUID], Outcome],
-) -> Iterable[Outcome]:
-    """Each request's own answer: of two with one key, the second is a replay, or a conflict (S8)."""
-    for request in requests:
-        pair = (request.digest, request.key)
-        outcome = outcomes[pair]
-        if distinct[pair] is request or isinstance(outcome, IdempotencyConflict):
-            yield outcome
-        elif distinct[pair].fingerprint != request.fingerprint:
-            yield key_conflict()
-        else:
-            yield outcome if isinstance(outcome, CoinpurseError) else replace(outcome, replayed=True)
 
 
 def row_balance(account: str, row: Row, terms: Terms) -> Balance:

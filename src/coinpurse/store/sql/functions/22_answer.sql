@@ -44,7 +44,7 @@ DECLARE
 BEGIN
   IF p_key IS NULL THEN RETURN NULL; END IF;
   SELECT fingerprint, act INTO k FROM keys
-   WHERE account = p_account AND key = p_key AND slot IN (slot_now, (slot_now + 2) % 3);
+   WHERE account = p_account AND key = p_key AND slot IN (slot_now, (slot_now + 2) % 3) ORDER BY act DESC LIMIT 1;
   IF NOT FOUND THEN RETURN NULL; END IF;
   IF k.fingerprint <> p_fingerprint THEN RETURN jsonb_build_object('status', 'key_conflict'); END IF;
   RETURN jsonb_build_object('status', 'replayed', 'answer', answer(p_account, k.act));

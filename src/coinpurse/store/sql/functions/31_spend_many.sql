@@ -31,7 +31,8 @@ BEGIN
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
            r.key, r.fingerprint, r.amount, r.operation, r.quantity, r.details, r.actor, r.expires_in,
            (SELECT row(k.fingerprint, k.act)::key_used FROM keys k
-             WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, slot_before)) AS used
+             WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, slot_before)
+             ORDER BY k.act DESC LIMIT 1) AS used
       FROM unnest(p_account, p_key, p_fingerprint, p_amount, p_operation, p_quantity, p_details, p_actor, p_expires_in)
            WITH ORDINALITY AS r(account, key, fingerprint, amount, operation, quantity, details, actor, expires_in, request)
      CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = r.account FOR UPDATE) w
@@ -118,5 +119,5 @@ BEGIN
          d.new_monthly, d.new_other, d.new_addon, d.new_held_monthly, d.new_held_other, d.new_held_addon,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint
     FROM done d
-   WHERE must((SELECT count(*) FROM carried) = (SELECT count(*) FROM done l WHERE l.ok AND l.nth = l.fresh_count), 'each charged wallet is updated once');
+   WHERE must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each charged wallet is updated once');
 END $$;

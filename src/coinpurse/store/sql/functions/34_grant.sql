@@ -15,7 +15,7 @@ CREATE OR REPLACE FUNCTION give(
 ) RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
   w wallets := enter(p_account);
-  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference));
+  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference, 'topup'));
 BEGIN
   IF w.account IS NULL THEN RETURN jsonb_build_object('status', 'no_account'); END IF;
   IF known IS NOT NULL THEN RETURN known; END IF;
@@ -24,15 +24,15 @@ BEGIN
   PERFORM new_grant(w, p_kind, p_amount, p_expires_at, p_source, p_reason, p_priority);
   w := post(w, CASE WHEN p_reference IS NULL THEN 'grant' ELSE 'topup' END, 'g', ARRAY[w.act + 1], ARRAY[p_amount], p_amount => p_amount, p_actor => p_actor, p_reason => p_reason);
   IF p_reference IS NOT NULL THEN
-    INSERT INTO payments (provider, reference, account, act) VALUES (p_provider, p_reference, w.account, w.act);
+    INSERT INTO payments (provider, reference, purpose, account, act) VALUES (p_provider, p_reference, 'topup', w.account, w.act);
   END IF;
   w.due_at := least(w.due_at, p_expires_at);
   RETURN finish(w, p_key, p_fingerprint);
 END $$;
 
--- The answer to a payment that was recorded before, or null (P2).
-CREATE OR REPLACE FUNCTION paid_before(p_account uuid, p_key uuid, p_fingerprint bigint, p_provider text, p_reference text) RETURNS jsonb LANGUAGE sql AS $$
-  SELECT CASE WHEN account = p_account THEN done_before(account, p_key, p_fingerprint, act)
+-- The answer to a payment that was recorded before for the same purpose, or null (P2).
+CREATE OR REPLACE FUNCTION paid_before(p_account uuid, p_key uuid, p_fingerprint bigint, p_provider text, p_reference text, p_purpose text) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT CASE WHEN account = p_account AND purpose = p_purpose THEN done_before(account, p_key, p_fingerprint, act)
               ELSE jsonb_build_object('status', 'payment_elsewhere') END
     FROM payments WHERE provider = p_provider AND reference = p_reference
 $$;

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION subscribe(
 DECLARE
   w wallets := enter(p_account);
   present timestamptz := w.at;
-  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference));
+  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference, 'subscribe'));
   s subscriptions;
 BEGIN
   IF w.account IS NULL THEN RETURN jsonb_build_object('status', 'no_account'); END IF;
@@ -23,9 +23,9 @@ BEGIN
   s.created_at := w.at;
   INSERT INTO subscriptions SELECT (s).*;
   w := settle(w, s, 'subscribe', p_actor => p_actor);
-  IF p_reference IS NOT NULL THEN
-    INSERT INTO payments (provider, reference, account, act) VALUES (p_provider, p_reference, w.account, w.act);
-  END IF;
   w := advance(w, present);
+  IF p_reference IS NOT NULL THEN
+    INSERT INTO payments (provider, reference, purpose, account, act) VALUES (p_provider, p_reference, 'subscribe', w.account, w.act);
+  END IF;
   RETURN finish(w, p_key, p_fingerprint);
 END $$;

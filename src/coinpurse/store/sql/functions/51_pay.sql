@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION pay(
 ) RETURNS jsonb LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
   w wallets := enter(p_account);
-  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference));
+  known jsonb := coalesce(recall(p_account, p_key, p_fingerprint), paid_before(p_account, p_key, p_fingerprint, p_provider, p_reference, 'pay ' || p_subscription));
   s subscriptions;
 BEGIN
   IF known IS NOT NULL THEN RETURN known; END IF;
@@ -18,7 +18,8 @@ BEGIN
   UPDATE renewals SET unpaid = 0 WHERE account = p_account AND subscription = p_subscription AND period_start < paid_through(s);
   w := confirm(w, s, 'pay', p_actor);
   IF p_reference IS NOT NULL THEN
-    INSERT INTO payments (provider, reference, account, act) VALUES (p_provider, p_reference, w.account, w.act);
+    INSERT INTO payments (provider, reference, purpose, account, act)
+    VALUES (p_provider, p_reference, 'pay ' || p_subscription, w.account, w.act);
   END IF;
   RETURN finish(next_due(w), p_key, p_fingerprint);
 END $$;

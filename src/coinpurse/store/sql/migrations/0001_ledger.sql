@@ -16,6 +16,9 @@ CREATE TABLE accounts (
   created_at timestamptz NOT NULL
 );
 
+-- Sums of credits. What an app may give or ask for is bounded (`amount`); what an account has is not, so that a renewal is never refused.
+CREATE DOMAIN credits AS bigint CHECK (VALUE >= 0);
+
 -- The hot row: what an account can spend now. `live`, `kinds` and `remaining` are its open grants with something available, in
 -- burn order; the sums per bucket are kept beside them. Nothing here can't be worked out again from `acts`.
 CREATE TABLE wallets (
@@ -26,19 +29,18 @@ CREATE TABLE wallets (
   due_at         timestamptz NOT NULL DEFAULT 'infinity', -- nothing changes by time before this instant
   clock          timestamptz,                             -- a test clock, where there is one
   terms          bigint NOT NULL DEFAULT 0,               -- the current row of `terms`
-  monthly        amount NOT NULL DEFAULT 0,               -- available, by bucket
-  other          amount NOT NULL DEFAULT 0,
-  addon          amount NOT NULL DEFAULT 0,
-  held_monthly   amount NOT NULL DEFAULT 0,
-  held_other     amount NOT NULL DEFAULT 0,
-  held_addon     amount NOT NULL DEFAULT 0,
-  frozen_monthly amount NOT NULL DEFAULT 0,
-  frozen_other   amount NOT NULL DEFAULT 0,
-  frozen_addon   amount NOT NULL DEFAULT 0,
+  monthly        credits NOT NULL DEFAULT 0,               -- available, by bucket
+  other          credits NOT NULL DEFAULT 0,
+  addon          credits NOT NULL DEFAULT 0,
+  held_monthly   credits NOT NULL DEFAULT 0,
+  held_other     credits NOT NULL DEFAULT 0,
+  held_addon     credits NOT NULL DEFAULT 0,
+  frozen_monthly credits NOT NULL DEFAULT 0,
+  frozen_other   credits NOT NULL DEFAULT 0,
+  frozen_addon   credits NOT NULL DEFAULT 0,
   live           bigint[] NOT NULL DEFAULT '{}',
   kinds          text NOT NULL DEFAULT '',                -- one letter per live grant: m, p, c, a
   remaining      bigint[] NOT NULL DEFAULT '{}',
-  CHECK (monthly + other + addon <= 1000000000000000),
   CHECK (cardinality(live) = cardinality(remaining) AND cardinality(live) = length(kinds))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX wallets_due ON wallets (due_at) WHERE due_at < 'infinity';
@@ -187,6 +189,7 @@ CREATE TYPE key_used AS (fingerprint bigint, act bigint);
 CREATE TABLE payments (
   provider  text NOT NULL,
   reference text NOT NULL,
+  purpose   text NOT NULL,                                    -- what it was for: topup, subscribe, or pay with the subscription
   account   uuid NOT NULL,
   act       bigint NOT NULL,
   PRIMARY KEY (provider, reference)
