@@ -2,6 +2,8 @@
 -- tables can be spread over machines by account. Instants are timestamptz, amounts are bigint credits.
 
 CREATE DOMAIN amount AS bigint CHECK (VALUE BETWEEN 0 AND 1000000000000000);
+-- What an account has in a place. Never below zero; grants stop at the limit, but time, payments, releases and reversals may pass it.
+CREATE DOMAIN credits AS bigint CHECK (VALUE >= 0);
 
 -- Who holds credits. `account` is the first half of the SHA-256 of the name that the app uses (`id`).
 CREATE TABLE accounts (
@@ -26,19 +28,18 @@ CREATE TABLE wallets (
   due_at         timestamptz NOT NULL DEFAULT 'infinity', -- nothing changes by time before this instant
   clock          timestamptz,                             -- a test clock, where there is one
   terms          bigint NOT NULL DEFAULT 0,               -- the current row of `terms`
-  monthly        amount NOT NULL DEFAULT 0,               -- available, by bucket
-  other          amount NOT NULL DEFAULT 0,
-  addon          amount NOT NULL DEFAULT 0,
-  held_monthly   amount NOT NULL DEFAULT 0,
-  held_other     amount NOT NULL DEFAULT 0,
-  held_addon     amount NOT NULL DEFAULT 0,
-  frozen_monthly amount NOT NULL DEFAULT 0,
-  frozen_other   amount NOT NULL DEFAULT 0,
-  frozen_addon   amount NOT NULL DEFAULT 0,
+  monthly        credits NOT NULL DEFAULT 0,              -- available, by bucket
+  other          credits NOT NULL DEFAULT 0,
+  addon          credits NOT NULL DEFAULT 0,
+  held_monthly   credits NOT NULL DEFAULT 0,
+  held_other     credits NOT NULL DEFAULT 0,
+  held_addon     credits NOT NULL DEFAULT 0,
+  frozen_monthly credits NOT NULL DEFAULT 0,
+  frozen_other   credits NOT NULL DEFAULT 0,
+  frozen_addon   credits NOT NULL DEFAULT 0,
   live           bigint[] NOT NULL DEFAULT '{}',
   kinds          text NOT NULL DEFAULT '',                -- one letter per live grant: m, p, c, a
   remaining      bigint[] NOT NULL DEFAULT '{}',
-  CHECK (monthly + other + addon <= 1000000000000000),
   CHECK (cardinality(live) = cardinality(remaining) AND cardinality(live) = length(kinds))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX wallets_due ON wallets (due_at) WHERE due_at < 'infinity';
