@@ -137,8 +137,12 @@ class Purse:
             return wallets.charge(self.ctx, WHO, self.name, amount=amount, key=key)
         return wallets.hold(self.ctx, WHO, self.name, amount=amount, expires_in=seconds, key=key)
 
-    def capture_together(self, holds: list[str]) -> list[credits.Hold | CoinpurseError]:
-        return self._run(self._at_once([wallets.capture(self.ctx, WHO, self._id(hold)) for hold in holds]))
+    def capture_together(
+        self, holds: list[str], keys: list[str | None] | None = None
+    ) -> list[credits.Hold | CoinpurseError]:
+        pairs = zip(holds, keys or [None] * len(holds), strict=True)
+        calls = [wallets.capture(self.ctx, WHO, self._id(hold), key=key) for hold, key in pairs]
+        return self._run(self._at_once(calls))
 
     async def _at_once(self, calls: list[Coroutine[Any, Any, Any]]) -> list[Any]:
         answers = await asyncio.gather(*calls, return_exceptions=True)
