@@ -72,6 +72,7 @@ def spending() -> st.SearchStrategy[Step]:
             _KEY,
         ),
         st.tuples(st.just("revoke"), _WHICH, _SOME, _KEY),
+        st.tuples(st.just("quote"), _AMOUNT),
         st.tuples(st.just("again"), st.integers(0, 9)),
         st.tuples(st.just("look_back"), st.integers(0, 20), _OFF),
     )
@@ -93,6 +94,7 @@ def subscribing(*, past: bool = True) -> st.SearchStrategy[Step]:
         st.tuples(st.just("cancel"), _WHICH, st.sampled_from(["period_end", "period_end", "now"]), _KEY),
         st.tuples(st.sampled_from(["pause", "resume"]), _WHICH, _KEY),
         st.tuples(st.just("change"), _WHICH, _PLAN, _POLICY, _KEY),
+        st.tuples(st.just("preview"), _WHICH, _PLAN, _POLICY),
     )
 
 
@@ -216,6 +218,9 @@ class Life:
     def charge(self, amount: int, key: str | None) -> Any:
         return self._call(lambda: self.driver.charge(amount, key=key))
 
+    def quote(self, amount: int) -> Any:
+        return self.driver.quote(amount)
+
     def together(self, items: list[Spend]) -> list[Outcome]:
         return self._outcomes(self.driver.spend_together(items))
 
@@ -290,6 +295,11 @@ class Life:
 
     def change(self, which: int, terms: Terms, policy: str, key: str | None) -> Any:
         return self._on(which, lambda found: self.driver.change(found, terms, policy, key=key))
+
+    def preview(self, which: int, terms: Terms, policy: str) -> Any:
+        if not self.subscriptions:
+            return None
+        return self.driver.preview(pick(self.subscriptions, which), terms, policy)
 
     def _on(self, which: int, do: Callable[[str], Any]) -> Any:
         if not self.subscriptions:

@@ -22,7 +22,7 @@ SEARCHING = settings(
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
-FEW = int(os.environ.get("COINPURSE_TEST_LIVES", "200"))
+FEW = int(os.environ.get("COINPURSE_TEST_LIVES", "300"))
 MANY = int(os.environ.get("COINPURSE_TEST_LIVES", "1500"))
 LOOKS = 9
 

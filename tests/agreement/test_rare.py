@@ -1,5 +1,7 @@
 """Lives that chance seldom finds, on both engines: rare kinds of entries, and what once went wrong."""
 
+from datetime import timedelta
+
 import pytest
 
 from agreement.books import faults
@@ -127,6 +129,19 @@ RARE: dict[str, tuple[str, list[Step]]] = {
             ("capture", 0, None, False, "p"),
             ("charge", 0, "p"),
             ("capture", 0, 9, False, "p"),
+        ],
+    ),
+    "nothing takes effect before the beginning": (
+        "g",
+        [
+            ("subscribe", PLAN["starter"], 10, 14, None),
+            ("subscribe", PLAN["starter"], 10, 0, None),
+            *[("pause", which, None) for which in (0, 1)],
+            *[("change", which, PLAN["studio"], "difference", None) for which in (0, 1)],
+            *[("change", which, PLAN["studio"], "at_renewal", None) for which in (0, 1)],
+            ("pay", 1, 1, None),
+            ("cancel", 0, "period_end", None),
+            ("wait", timedelta(days=50)),
         ],
     ),
     "many holds time out in one instant, in order": (

@@ -126,6 +126,13 @@ class Purse:
     def charge(self, amount: int, *, key: str | None = None) -> credits.Charge:
         return self._run(wallets.charge(self.ctx, WHO, self.name, amount=amount, key=key))
 
+    def quote(self, amount: int) -> tuple[int, list[credits.Taken]]:
+        quoted = self._run(wallets.quote(self.ctx, WHO, self.name, amount=amount))
+        return quoted.shortfall, quoted.taken
+
+    def explain(self) -> ledger.Explanation:
+        return self._run(ledger.explain(self.ctx, WHO, self.name, limit=1000))
+
     def spend_together(self, items: list[Spend]) -> list[credits.Charge | credits.Hold | CoinpurseError]:
         if not any(seconds for _, seconds, _ in items) and items:
             asked = [wallets.ChargeRequest(self.name, amount=amount, key=key) for amount, _, key in items]
@@ -249,6 +256,18 @@ class Purse:
 
     def pause(self, subscription: str, *, key: str | None = None) -> credits.SubscriptionChange:
         return self._run(subscriptions.pause(self.ctx, WHO, self._id(subscription), key=key))
+
+    def preview(self, subscription: str, terms: Terms, policy: str) -> credits.SubscriptionChange:
+        shown = subscriptions.preview(
+            self.ctx,
+            WHO,
+            self._id(subscription),
+            plan=self.engine.plan(terms),
+            interval=terms.interval,
+            policy=policy,
+        )
+        preview = self._run(shown)
+        return credits.SubscriptionChange(preview.subscription, preview.balance)
 
     def change(
         self, subscription: str, terms: Terms, policy: str, *, key: str | None = None
