@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from agreement.lives import MICROSECOND
+from coinpurse.domain import credits
 from coinpurse.domain.model import Model
-from coinpurse.domain.model.state import Act, GrantState
-from coinpurse.domain.model.views import hold_view
+from coinpurse.domain.model.state import PLACES, Act, ChargeState, GrantState
+from coinpurse.domain.model.views import charge_view, hold_view
 from coinpurse.store.checks import CHECKS
 from stories.driver import Driver
 from stories.purse import Purse
@@ -27,6 +28,11 @@ def of_model(model: Model) -> Book:
         "acts": [_model_act(act) for act in acts],
         "grants": [_model_grant(grant) for grant in model.state.grants.values()],
         "holds": [(hold.id, hold.status, hold.amount, hold.expires_at, hold.taken) for hold in holds],
+        "charges": [_model_charge(model, made) for made in model.state.charges.values()],
+        "places": {
+            f"gr_{grant.number}": tuple(grant.places[place] for place in PLACES[1:])
+            for grant in model.state.grants.values()
+        },
         **_shown(model, [act.at for act in acts]),
     }
 
@@ -41,6 +47,10 @@ def of_purse(purse: Purse) -> Book:
         "acts": [_stored_act(act) for act in acts],
         "grants": [_stored_grant(grant) for grant in grants],
         "holds": [(hold.id, hold.status, hold.amount, hold.expires_at, hold.taken) for hold in holds],
+        "charges": [purse.get_charge(f"ch_{a['act']}") for a in acts if a["kind"] in ("charge", "capture")],
+        "places": {
+            one.grant: tuple(getattr(one, place) for place in PLACES[1:]) for one in purse.explain().grants
+        },
         **_shown(purse, [act["at"] for act in acts]),
     }
 
@@ -96,6 +106,12 @@ def _stored_act(row: dict[str, Any]) -> Book:
         "other": numbers("other", "held_other"),
         "addon": numbers("addon", "held_addon", "frozen_addon"),
     }
+
+
+def _model_charge(model: Model, made: ChargeState) -> credits.Charge:
+    shown = model.state.acts[made.number - 1].balance
+    assert shown is not None, "an act that was written has its balance"
+    return charge_view(model.state, made, shown)
 
 
 def _model_grant(grant: GrantState) -> Book:

@@ -42,8 +42,9 @@ _WHICH = st.integers(0, 3)
 _OFF = st.integers(-1, 1)
 _AMOUNT = st.integers(1, 400) | st.integers(0, 400) | st.integers(0, 4000)
 _SOME = st.none() | st.integers(1, 500)
-_KEY = st.none() | st.none() | st.sampled_from("pqr")
+_KEY = st.sampled_from([None] * 12 + list("pqrs"))
 _PLAN = st.sampled_from(PLANS)
+_POLICY = st.sampled_from(["difference", "prorated", "restart", "at_renewal"])
 BOUNDARIES = ["period", "period", "late", "grace", "hold", "grant"]
 
 
@@ -71,6 +72,7 @@ def spending() -> st.SearchStrategy[Step]:
             _KEY,
         ),
         st.tuples(st.just("revoke"), _WHICH, _SOME, _KEY),
+        st.tuples(st.just("quote"), _AMOUNT),
         st.tuples(st.just("again"), st.integers(0, 9)),
         st.tuples(st.just("look_back"), st.integers(0, 20), _OFF),
     )
@@ -85,27 +87,57 @@ def waiting() -> st.SearchStrategy[Step]:
 
 def subscribing(*, past: bool = True) -> st.SearchStrategy[Step]:
     """What happens to subscriptions; `past` allows those that began before they were recorded."""
-    starts = st.integers(-100 if past else 0, 40) | st.none() | st.none()
+    starts = st.none() | st.integers(-100 if past else 0, 40)
     return st.one_of(
         st.tuples(st.just("subscribe"), _PLAN, starts, st.sampled_from([0, 0, 14, 40]), _KEY),
         st.tuples(st.just("pay"), _WHICH, st.sampled_from([1, 1, 1, 2, 13, 119]), _KEY),
         st.tuples(st.just("cancel"), _WHICH, st.sampled_from(["period_end", "period_end", "now"]), _KEY),
         st.tuples(st.sampled_from(["pause", "resume"]), _WHICH, _KEY),
-        st.tuples(
-            st.just("change"),
-            _WHICH,
-            _PLAN,
-            st.sampled_from(["difference", "prorated", "restart", "at_renewal"]),
-            _KEY,
-        ),
+        st.tuples(st.just("change"), _WHICH, _PLAN, _POLICY, _KEY),
+        st.tuples(st.just("preview"), _WHICH, _PLAN, _POLICY),
     )
 
 
+def renewing() -> st.SearchStrategy[Step]:
+    """What happens around the instants at which a subscription goes on, or should."""
+    amount, none, recent = st.integers(1, 300), st.none(), st.integers(0, 1)
+    return weighted(
+        {
+            st.tuples(st.just("charge"), amount, none): 3,
+            st.tuples(st.just("hold"), amount, st.just(604_800), none): 2,
+            st.tuples(st.just("wait_for"), st.sampled_from(BOUNDARIES[:4]), _OFF): 6,
+            st.tuples(st.just("pay"), recent, st.sampled_from([1, 1, 2]), none): 2,
+            st.tuples(st.just("capture"), recent, none | st.integers(0, 300), st.booleans(), none): 1,
+            st.tuples(st.just("release"), recent, none): 1,
+            st.tuples(st.just("reverse"), recent, _SOME, st.booleans(), none): 2,
+            st.tuples(st.just("revoke"), recent, none | st.integers(1, 50), none): 1,
+            st.tuples(st.just("pause"), recent, none): 1,
+            st.tuples(st.just("resume"), recent, none): 2,
+            st.tuples(st.just("cancel"), recent, st.just("period_end"), none): 1,
+            st.tuples(st.just("change"), recent, _PLAN, _POLICY, none): 1,
+            st.tuples(st.just("subscribe"), _PLAN, st.integers(-40, 0), st.just(0), none): 1,
+        }
+    )
+
+
+def weighted(choices: dict[st.SearchStrategy[T], int]) -> st.SearchStrategy[T]:
+    """One of the strategies, each as often as its weight says."""
+    bag = [strategy for strategy, weight in choices.items() for _ in range(weight)]
+    return st.sampled_from(bag).flatmap(lambda strategy: strategy)
+
+
 def lives(*, past: bool = True, most: int = 30) -> st.SearchStrategy[list[Step]]:
-    """A whole life. It begins with something to spend, so that not every act is refused."""
+    """A whole life: of anything, or one that is all about renewals. It begins with something to spend, so
+    that not every act is refused."""
     beginning: list[Step] = [("subscribe", PLANS[0], None, 0, None), ("topup", 0, 500)]
-    step = st.one_of(spending(), waiting(), subscribing(past=past))
-    return st.lists(step, min_size=min(12, most), max_size=most).map(lambda rest: [*beginning, *rest])
+    step = weighted({spending(): 5, waiting(): 2, subscribing(past=past): 2})
+    least = min(12, most)
+    mixed = st.lists(step, min_size=least, max_size=most).map(lambda rest: [*beginning, *rest])
+    first = st.tuples(st.just("subscribe"), _PLAN, st.none(), st.sampled_from([0, 0, 14]), st.none())
+    renewed = st.builds(
+        lambda begun, rest: [begun, *rest], first, st.lists(renewing(), min_size=least, max_size=most)
+    )
+    return mixed | renewed
 
 
 @dataclass
@@ -186,6 +218,9 @@ class Life:
     def charge(self, amount: int, key: str | None) -> Any:
         return self._call(lambda: self.driver.charge(amount, key=key))
 
+    def quote(self, amount: int) -> Any:
+        return self.driver.quote(amount)
+
     def together(self, items: list[Spend]) -> list[Outcome]:
         return self._outcomes(self.driver.spend_together(items))
 
@@ -260,6 +295,11 @@ class Life:
 
     def change(self, which: int, terms: Terms, policy: str, key: str | None) -> Any:
         return self._on(which, lambda found: self.driver.change(found, terms, policy, key=key))
+
+    def preview(self, which: int, terms: Terms, policy: str) -> Any:
+        if not self.subscriptions:
+            return None
+        return self.driver.preview(pick(self.subscriptions, which), terms, policy)
 
     def _on(self, which: int, do: Callable[[str], Any]) -> Any:
         if not self.subscriptions:

@@ -1,57 +1,46 @@
-"""The model and PostgreSQL were written apart from the same page; here they live the same lives."""
+"""The model and PostgreSQL were written apart from the same page; here they live the same lives.
+
+COINPURSE_TEST_LIVES=N lives N of them, and COINPURSE_TEST_RANDOM=1 other ones than the last time.
+"""
 
 import os
-from dataclasses import fields, is_dataclass
-from typing import Any
+from datetime import datetime
 
-from hypothesis import HealthCheck, given, note, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 
-from agreement.books import faults, of_model, of_purse
-from agreement.lives import START, Life, Step, lives
-from coinpurse.domain.model import Model
+from agreement.live import live
+from agreement.lives import Step, lives
 from stories.purse import Engine, Purse
 
+#: Always the same lives, so that what fails on one machine fails on all.
 SEARCHING = settings(
     deadline=None,
     derandomize=not os.environ.get("COINPURSE_TEST_RANDOM"),
+    database=None,
     print_blob=True,
     report_multiple_bugs=False,
-    database=None,
     suppress_health_check=list(HealthCheck),
 )
-#: How many lives: fewer where everybody waits, more where only patient ones do.
-FEW, MANY = int(os.environ.get("COINPURSE_TEST_LIVES", "150")), 2000
+FEW = int(os.environ.get("COINPURSE_TEST_LIVES", "300"))
+MANY = int(os.environ.get("COINPURSE_TEST_LIVES", "1500"))
+LOOKS = 9
 
 
-def live(engine: Engine, life: list[Step]) -> Purse:
-    """Plays a life on both engines; every answer must be the same, and so must everything in the end."""
-    model, purse = Model("somebody", START, actor="somebody"), Purse(engine, START)
-    ours, theirs = Life(model), Life(purse)
-    for step in life:
-        note(f"{ours.now} {step}")
-        same(theirs.play(step), ours.play(step))
-    same(of_purse(purse), of_model(model))
-    assert faults(purse) == []
-    return purse
+class Watched(Purse):
+    """An account at which somebody looks again and again while time passes (T4)."""
 
+    def __init__(self, engine: Engine, now: datetime) -> None:
+        super().__init__(engine, now)
+        self.now = now
 
-def same(got: Any, expected: Any, where: str = "") -> None:
-    """Equal, or the first thing that differs by its name."""
-    if got == expected:
-        return
-    if is_dataclass(got) and type(got) is type(expected):
-        got, expected = vars_of(got), vars_of(expected)
-    if isinstance(got, list | tuple) and len(got) == len(expected):
-        got, expected = dict(enumerate(got)), dict(enumerate(expected))
-    if isinstance(got, dict) and got.keys() == expected.keys():
-        for name in expected:
-            same(got[name], expected[name], f"{where}.{name}")
-    raise AssertionError(f"{where}\n  PostgreSQL: {got}\n  the model:  {expected}")
-
-
-def vars_of(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass and what they are."""
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    def wait_until(self, instant: datetime) -> None:
+        span = (instant - self.now) / LOOKS
+        for look in range(1, LOOKS):
+            super().wait_until(self.now + look * span)
+            self.balance()
+        super().wait_until(instant)
+        self.now = instant
 
 
 @settings(SEARCHING, max_examples=FEW)
@@ -59,3 +48,23 @@ def vars_of(value: Any) -> dict[str, Any]:
 def test_both_engines_agree(engine: Engine, life: list[Step]) -> None:
     """Every answer, act, entry, renewal and past balance is the same on the model and on PostgreSQL."""
     live(engine, life)
+
+
+@settings(SEARCHING, max_examples=FEW // 4)
+@given(life=lives())
+def test_t4_looking_often_changes_nothing(engine: Engine, life: list[Step]) -> None:
+    """T4, T5: a life in which somebody looks all the time equals the model's, in which nobody does."""
+    live(engine, life, Watched)
+
+
+@pytest.mark.slow
+@settings(SEARCHING, max_examples=MANY)
+@given(life=lives(most=50))
+def test_both_engines_agree_for_long(engine: Engine, life: list[Step]) -> None:
+    """The same for thousands of lives, and longer ones."""
+    live(engine, life)
+
+
+def test_the_books_are_right_after_all_lives(engine: Engine) -> None:
+    """L1, L2: `verify` finds nothing wrong with any of the accounts that have lived here."""
+    assert engine.verify() == []

@@ -32,6 +32,9 @@ class Driver(Protocol):
 
     def charge(self, amount: int, *, key: str | None = None) -> credits.Charge: ...
 
+    def quote(self, amount: int) -> tuple[int, list[credits.Taken]]:
+        """What a charge would fall short of, and what would pay for it."""
+
     def spend_together(self, items: list[Spend]) -> list[credits.Charge | credits.Hold | CoinpurseError]:
         """Charges and holds that are asked for at the same time."""
 
@@ -93,6 +96,9 @@ class Driver(Protocol):
     def resume(self, subscription: str, *, key: str | None = None) -> credits.SubscriptionChange: ...
 
     def pause(self, subscription: str, *, key: str | None = None) -> credits.SubscriptionChange: ...
+
+    def preview(self, subscription: str, terms: Terms, policy: str) -> credits.SubscriptionChange:
+        """What a change would answer, before it is made."""
 
     def change(
         self, subscription: str, terms: Terms, policy: str, *, key: str | None = None

@@ -126,6 +126,13 @@ class Purse:
     def charge(self, amount: int, *, key: str | None = None) -> credits.Charge:
         return self._run(wallets.charge(self.ctx, WHO, self.name, amount=amount, key=key))
 
+    def quote(self, amount: int) -> tuple[int, list[credits.Taken]]:
+        quoted = self._run(wallets.quote(self.ctx, WHO, self.name, amount=amount))
+        return quoted.shortfall, quoted.taken
+
+    def explain(self) -> ledger.Explanation:
+        return self._run(ledger.explain(self.ctx, WHO, self.name, limit=1000))
+
     def spend_together(self, items: list[Spend]) -> list[credits.Charge | credits.Hold | CoinpurseError]:
         if not any(seconds for _, seconds, _ in items) and items:
             asked = [wallets.ChargeRequest(self.name, amount=amount, key=key) for amount, _, key in items]
@@ -137,8 +144,12 @@ class Purse:
             return wallets.charge(self.ctx, WHO, self.name, amount=amount, key=key)
         return wallets.hold(self.ctx, WHO, self.name, amount=amount, expires_in=seconds, key=key)
 
-    def capture_together(self, holds: list[str]) -> list[credits.Hold | CoinpurseError]:
-        return self._run(self._at_once([wallets.capture(self.ctx, WHO, self._id(hold)) for hold in holds]))
+    def capture_together(
+        self, holds: list[str], keys: list[str | None] | None = None
+    ) -> list[credits.Hold | CoinpurseError]:
+        pairs = zip(holds, keys or [None] * len(holds), strict=True)
+        calls = [wallets.capture(self.ctx, WHO, self._id(hold), key=key) for hold, key in pairs]
+        return self._run(self._at_once(calls))
 
     async def _at_once(self, calls: list[Coroutine[Any, Any, Any]]) -> list[Any]:
         answers = await asyncio.gather(*calls, return_exceptions=True)
@@ -245,6 +256,18 @@ class Purse:
 
     def pause(self, subscription: str, *, key: str | None = None) -> credits.SubscriptionChange:
         return self._run(subscriptions.pause(self.ctx, WHO, self._id(subscription), key=key))
+
+    def preview(self, subscription: str, terms: Terms, policy: str) -> credits.SubscriptionChange:
+        shown = subscriptions.preview(
+            self.ctx,
+            WHO,
+            self._id(subscription),
+            plan=self.engine.plan(terms),
+            interval=terms.interval,
+            policy=policy,
+        )
+        preview = self._run(shown)
+        return credits.SubscriptionChange(preview.subscription, preview.balance)
 
     def change(
         self, subscription: str, terms: Terms, policy: str, *, key: str | None = None

@@ -1,11 +1,13 @@
 """The model's face: every act that the engine knows, on one account, with its refusals and its replays."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from coinpurse.domain import credits
+from coinpurse.domain.burndown import take
 from coinpurse.domain.credits import MAX_AMOUNT, Kind
 from coinpurse.domain.errors import CoinpurseError, IdempotencyConflict, Invalid, NotFound
 from coinpurse.domain.model import holds, spending, subscriptions
@@ -27,6 +29,7 @@ from coinpurse.domain.model.views import (
     renewal_views,
     reversal_view,
     subscription_view,
+    taken,
 )
 
 A = TypeVar("A", credits.Charge, credits.Hold, credits.Reversal, credits.Grant, credits.SubscriptionChange)
@@ -92,6 +95,17 @@ class Model:
         """All of them, ended ones too, oldest first."""
         advance(self.state)
         return [subscription_view(self.state, sub) for sub in self.state.subscriptions.values()]
+
+    def quote(self, amount: int) -> tuple[int, list[credits.Taken]]:
+        """What a charge would fall short of, and which grants would pay; changes nothing (S5)."""
+        _check_amount(amount, 0)
+        advance(self.state)
+        missing = max(0, amount - self.state.total("available"))
+        return missing, [] if missing else taken(take(self.state.spendable(), amount))
+
+    def preview(self, subscription: str, terms: Terms, policy: str) -> credits.SubscriptionChange:
+        """What a change would answer, before it is made (U2)."""
+        return deepcopy(self).change(subscription, terms, policy)
 
     # Spending and holding
 
@@ -234,8 +248,8 @@ class Model:
 
         def do() -> credits.Grant:
             revoked = _find(self.state.grants, grant)
-            taken = spending.revoke(self.state, revoked, amount, reason)
-            return grant_view(self.state, revoked, self._shown(), taken)
+            gone = spending.revoke(self.state, revoked, amount, reason)
+            return grant_view(self.state, revoked, self._shown(), gone)
 
         return self._once(key, ("revoke", grant, amount, reason), do)
 

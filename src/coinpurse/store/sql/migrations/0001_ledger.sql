@@ -2,6 +2,8 @@
 -- tables can be spread over machines by account. Instants are timestamptz, amounts are bigint credits.
 
 CREATE DOMAIN amount AS bigint CHECK (VALUE BETWEEN 0 AND 1000000000000000);
+-- What an account has in a place. Never below zero; grants stop at the limit, but time, payments, releases and reversals may pass it.
+CREATE DOMAIN credits AS bigint CHECK (VALUE >= 0);
 
 -- Who holds credits. `account` is the first half of the SHA-256 of the name that the app uses (`id`).
 CREATE TABLE accounts (
@@ -16,9 +18,6 @@ CREATE TABLE accounts (
   created_at timestamptz NOT NULL
 );
 
--- Sums of credits. What an app may give or ask for is bounded (`amount`); what an account has is not, so that a renewal is never refused.
-CREATE DOMAIN credits AS bigint CHECK (VALUE >= 0);
-
 -- The hot row: what an account can spend now. `live`, `kinds` and `remaining` are its open grants with something available, in
 -- burn order; the sums per bucket are kept beside them. Nothing here can't be worked out again from `acts`.
 CREATE TABLE wallets (
@@ -29,7 +28,7 @@ CREATE TABLE wallets (
   due_at         timestamptz NOT NULL DEFAULT 'infinity', -- nothing changes by time before this instant
   clock          timestamptz,                             -- a test clock, where there is one
   terms          bigint NOT NULL DEFAULT 0,               -- the current row of `terms`
-  monthly        credits NOT NULL DEFAULT 0,               -- available, by bucket
+  monthly        credits NOT NULL DEFAULT 0,              -- available, by bucket
   other          credits NOT NULL DEFAULT 0,
   addon          credits NOT NULL DEFAULT 0,
   held_monthly   credits NOT NULL DEFAULT 0,
