@@ -152,6 +152,7 @@ class Outcome:
 def refused(refusal: CoinpurseError) -> Outcome:
     """A refusal, without its words: they may differ from engine to engine."""
     fields = dict(refusal.fields)
+    fields.pop("top_up_url", None)  # where the page is, which the model does not know
     if "errors" in fields:
         fields["errors"] = [error["pointer"] for error in fields["errors"]]
     return Outcome(refused=refusal.code, fields=fields)
