@@ -1,5 +1,6 @@
 """H1-H4: credits set aside for work that can fail."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +9,7 @@ import pytest
 
 from coinpurse.app import wallets
 from coinpurse.app.context import Who
-from coinpurse.domain.credits import Hold
+from coinpurse.domain.credits import Charge, Hold
 from coinpurse.domain.errors import (
     CaptureExceedsHold,
     CreditsHeld,
@@ -64,6 +65,43 @@ async def test_h1_an_operation_can_be_held(born: NewLife) -> None:
     assert charge
     assert (charge.amount, charge.operation, charge.quantity) == (64, "video.second", 8)
     assert (charge.member, charge.metadata) == ("ann", {"n": 1})
+
+
+async def test_h1_holds_and_charges_at_the_same_moment(born: NewLife) -> None:
+    """Holds and charges of 20, in turn, that travel together on 90 monthly, 30 promotional and 80 add-on
+    credits: each takes what is next, and answers with what was held and available after it; captured
+    together, all is spent."""
+    life = await purseful(born, monthly=90, addon=80)
+    await life.give("promo", 30)
+
+    async def take(number: int) -> Charge | Hold:
+        return await (life.hold(20) if number % 2 else life.charge(20))
+
+    answers = await asyncio.gather(*map(take, range(10)))
+    shown = [
+        (a.balance.monthly.held, sum(o.held for o in a.balance.buckets.other), a.balance.addon.held)
+        for a in answers
+    ]
+    assert shown == [
+        (0, 0, 0),
+        (20, 0, 0),
+        (20, 0, 0),
+        (40, 0, 0),
+        (40, 0, 0),
+        (40, 20, 0),
+        (40, 20, 0),
+        (40, 20, 20),
+        (40, 20, 20),
+        (40, 20, 40),
+    ]
+    assert [a.balance.available for a in answers] == list(range(180, -1, -20))
+    assert parts(answers[4].taken) == [("monthly", 10), ("promo", 10)]
+    holds = [a for a in answers if isinstance(a, Hold)]
+    captured = await asyncio.gather(*(life.capture(hold) for hold in holds))
+    assert sorted(c.balance.held for c in captured) == [0, 20, 40, 60, 80]
+    assert [c.charge.taken for c in captured if c.charge] == [hold.taken for hold in holds]
+    for hold, done in zip(holds, captured, strict=True):
+        assert await life.look_at(hold) == done
 
 
 @pytest.mark.parametrize(

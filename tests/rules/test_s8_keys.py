@@ -1,10 +1,11 @@
 """S8: an idempotency key makes a retry safe."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, LiteralString
 
 import pytest
 
@@ -12,6 +13,7 @@ from coinpurse.app import accounts, subscriptions, upkeep, wallets
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.errors import IdempotencyConflict, InsufficientCredits, Invalid
 from coinpurse.domain.ids import key_digest
+from coinpurse.store.db import Database
 from coinpurse.wiring import open_context
 from rules import rivals
 from rules.conftest import NewLife, settings
@@ -237,6 +239,12 @@ async def test_s8_one_key_for_a_charge_and_a_hold_at_once(born: NewLife) -> None
     assert (await life.balance()).available == 90
 
 
+#: The keys' tables turn when a connection's setting says so.
+TURNS_AS_TOLD: LiteralString = """
+    CREATE OR REPLACE FUNCTION coinpurse.key_slot(p_now timestamptz) RETURNS int LANGUAGE sql STABLE AS $$
+      SELECT (extract(epoch FROM p_now) >= current_setting('test.turn')::numeric)::int $$"""
+
+
 async def slot_now(life: Life) -> int:
     rows = await life.ctx.db.rows("SELECT coinpurse.key_slot(clock_timestamp()) AS slot")
     return int(rows[0]["slot"])
@@ -320,25 +328,29 @@ async def test_s8_keys_that_no_upkeep_has_cleared_do_no_harm(born: NewLife) -> N
 async def test_s8_the_same_key_on_both_sides_of_a_turn(database_url: str) -> None:
     """Two requests with one key, one just before a turn of the tables and one just after, wait for the same
     account at the same time: the second sees what the first did, and is a replay."""
-    async with open_context(settings(database_url)) as ctx, open_context(settings(database_url)) as other:
+    async with open_context(settings(database_url)) as ctx:
         life = Life(ctx, "turning", Who("tests", True))
         await accounts.put_account(ctx, life.who, life.name, clock=instant("2026-01-15"))
         await life.topup(100)
         digest = await ctx.directory.account(life.name, True)
-        async with ctx.db._pool.connection() as rival, rival.transaction():
-            turn = datetime.now(UTC) + timedelta(seconds=1.5)
-            await run(
-                other,
-                "CREATE OR REPLACE FUNCTION coinpurse.key_slot(p_now timestamptz) RETURNS int LANGUAGE sql "
-                f"STABLE AS $$ SELECT CASE WHEN p_now < '{turn.isoformat()}' THEN 0 ELSE 1 END $$",
-            )
-            await rival.execute("SELECT FROM coinpurse.wallets WHERE account = %s FOR UPDATE", [digest])
-            first = asyncio.create_task(life.charge(30, key="once"))
-            await blocked(ctx, 1)
-            assert datetime.now(UTC) < turn
-            await asyncio.sleep((turn - datetime.now(UTC)).total_seconds() + 0.1)
-            second = asyncio.create_task(life.through(other).charge(30, key="once"))
-            await blocked(ctx, 2)
-        made, again = await asyncio.gather(first, second)
+        await run(ctx, TURNS_AS_TOLD)
+        now = datetime.now(UTC).timestamp()
+        async with turning(ctx, now + 3600) as before, turning(ctx, now) as after:
+            async with ctx.db._pool.connection() as rival, rival.transaction():
+                await rival.execute("SELECT FROM coinpurse.wallets WHERE account = %s FOR UPDATE", [digest])
+                first = asyncio.create_task(life.through(before).charge(30, key="once"))
+                await blocked(ctx, 1)
+                second = asyncio.create_task(life.through(after).charge(30, key="once"))
+                await blocked(ctx, 2)
+            made, again = await asyncio.gather(first, second)
         assert made.id == again.id
         assert (made.replayed, again.replayed) == (False, True)
+
+
+@asynccontextmanager
+async def turning(ctx: Context, at: float) -> AsyncIterator[Context]:
+    """A context whose connections believe that the keys' tables turn at an instant (in seconds of the
+    epoch)."""
+    url = f"{ctx.db.conninfo}&options=-ctest.turn%3D{at}"
+    async with Database(url, size=1) as own:
+        yield replace(ctx, db=own)

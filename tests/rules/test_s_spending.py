@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from coinpurse.app import wallets
-from coinpurse.domain.credits import MAX_AMOUNT
+from coinpurse.domain.credits import MAX_AMOUNT, Charge
 from coinpurse.domain.errors import AccountNotFound, Conflict, CreditsHeld, InsufficientCredits, Invalid
 from rules.conftest import NewLife
 from rules.life import Life, parts
@@ -86,6 +86,42 @@ async def test_s2_everything_to_the_last_credit(born: NewLife) -> None:
     made = await life.charge(1507)
     assert parts(made.taken) == [("monthly", 1000), ("promo", 7), ("addon", 500)]
     assert made.balance.available == 0
+
+
+async def test_s2_a_batch_walks_through_the_buckets(born: NewLife) -> None:
+    """Ten charges of 20 in one call on 90 monthly, 30 promotional and 80 add-on credits: each takes what is
+    next in burn order, and answers with the balance after it and not the one after all."""
+    life = await born()
+    await life.topup(80)
+    await life.give("promo", 30)
+    await life.subscribe("starter")
+    await life.charge(910)
+    answers = await wallets.charge_batch(
+        life.ctx, life.who, [wallets.ChargeRequest(life.name, 20) for _ in range(10)]
+    )
+    made = [answer for answer in answers if isinstance(answer, Charge)]
+    shown = [
+        (m.balance.monthly.available, m.balance.buckets.other, m.balance.addon.available, m.balance.available)
+        for m in made
+    ]
+    assert [(monthly, sum(o.available for o in other), addon) for monthly, other, addon, _ in shown] == [
+        (70, 30, 80),
+        (50, 30, 80),
+        (30, 30, 80),
+        (10, 30, 80),
+        (0, 20, 80),
+        (0, 0, 80),
+        (0, 0, 60),
+        (0, 0, 40),
+        (0, 0, 20),
+        (0, 0, 0),
+    ]
+    assert [available for *_, available in shown] == list(range(180, -1, -20))
+    assert parts(made[4].taken) == [("monthly", 10), ("promo", 10)]
+    assert parts(made[5].taken) == [("promo", 20)]
+    assert [m.balance.sequence - made[0].balance.sequence for m in made] == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+    for m in made:
+        assert replace(await wallets.get_charge(life.ctx, life.who, m.id), replayed=False) == m
 
 
 async def test_s3_priority_then_expiry_then_age(born: NewLife) -> None:
