@@ -98,8 +98,9 @@ def subscribing(*, past: bool = True) -> st.SearchStrategy[Step]:
     )
 
 
-def renewing() -> st.SearchStrategy[Step]:
+def renewing(*, past: bool = True) -> st.SearchStrategy[Step]:
     """What happens around the instants at which a subscription goes on, or should."""
+    starts = st.integers(-40 if past else 0, 0)
     amount, none, recent = st.integers(1, 300), st.none(), st.integers(0, 1)
     return weighted(
         {
@@ -115,7 +116,7 @@ def renewing() -> st.SearchStrategy[Step]:
             st.tuples(st.just("resume"), recent, none): 2,
             st.tuples(st.just("cancel"), recent, st.just("period_end"), none): 1,
             st.tuples(st.just("change"), recent, _PLAN, _POLICY, none): 1,
-            st.tuples(st.just("subscribe"), _PLAN, st.integers(-40, 0), st.just(0), none): 1,
+            st.tuples(st.just("subscribe"), _PLAN, starts, st.just(0), none): 1,
         }
     )
 
@@ -135,7 +136,9 @@ def lives(*, past: bool = True, most: int = 30) -> st.SearchStrategy[list[Step]]
     mixed = st.lists(step, min_size=least, max_size=most).map(lambda rest: [*beginning, *rest])
     first = st.tuples(st.just("subscribe"), _PLAN, st.none(), st.sampled_from([0, 0, 14]), st.none())
     renewed = st.builds(
-        lambda begun, rest: [begun, *rest], first, st.lists(renewing(), min_size=least, max_size=most)
+        lambda begun, rest: [begun, *rest],
+        first,
+        st.lists(renewing(past=past), min_size=least, max_size=most),
     )
     return mixed | renewed
 
@@ -151,8 +154,7 @@ class Outcome:
 
 def refused(refusal: CoinpurseError) -> Outcome:
     """A refusal, without its words: they may differ from engine to engine."""
-    fields = dict(refusal.fields)
-    fields.pop("top_up_url", None)  # where the page is, which the model does not know
+    fields = {name: value for name, value in refusal.fields.items() if name != "top_up_url"}
     if "errors" in fields:
         fields["errors"] = [error["pointer"] for error in fields["errors"]]
     return Outcome(refused=refusal.code, fields=fields)

@@ -291,7 +291,7 @@ class Purse:
         found: list[Any] = []
         cursor = None
         while True:
-            page = self._run(pages(self.ctx, WHO, self.name, limit=100, cursor=cursor))
+            page = self._run(pages(self.ctx, WHO, self.name, limit=20, cursor=cursor))
             found += page.data
             if (cursor := page.next_cursor) is None:
                 return found[::-1]

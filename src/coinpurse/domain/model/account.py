@@ -116,18 +116,12 @@ class Model:
 
     def spend_together(self, items: list[tuple[int, int | None, str | None]]) -> list[Spent]:
         """Charges, and holds of so many seconds, with their keys; each is answered on its own, in order.
-        Those that share a key count as one (S8)."""
-        answers: list[Spent] = []
-        first: dict[str, tuple[Any, Spent]] = {}
-        for amount, seconds, key in items:
-            asked = (amount, seconds)
-            if key in first:
-                answers.append(_twin(*first[key], asked))
-            else:
-                answers.append(_caught(self._spend, amount, seconds, key))
-                if key is not None:
-                    first[key] = (asked, answers[-1])
-        return answers
+        Those whose key another of them has come after all others (S8)."""
+        keys = [key for _, _, key in items]
+        twins = [n for n, key in enumerate(keys) if key is not None and key in keys[:n]]
+        order = [n for n in range(len(items)) if n not in twins] + twins
+        answers = {n: _caught(self._spend, *items[n]) for n in order}
+        return [answers[n] for n in range(len(items))]
 
     def _spend(self, amount: int, seconds: int | None, key: str | None) -> credits.Charge | credits.Hold:
         if seconds is None:
@@ -374,13 +368,6 @@ def _caught(do: Callable[..., T], *arguments: Any) -> T | CoinpurseError:
         return do(*arguments)
     except CoinpurseError as refusal:
         return refusal
-
-
-def _twin(first: Any, answer: Spent, asked: Any) -> Spent:
-    """The answer to a request that travels with another of its key."""
-    if asked != first or isinstance(answer, IdempotencyConflict):
-        return IdempotencyConflict("Another request travels under this key. Use a new one.")
-    return answer if isinstance(answer, CoinpurseError) else replace(answer, replayed=True)
 
 
 def _is_whole(value: object) -> bool:

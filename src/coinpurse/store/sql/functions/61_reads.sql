@@ -51,16 +51,22 @@ BEGIN
   RETURN jsonb_build_object('status', 'done', 'balance', balance_after(a, p_at));
 END $$;
 
--- The ledger, newest first, before an entry number (null: from the newest).
+-- The ledger, newest first, before an entry number (null: from the newest). The acts of the page are found first: between their
+-- numbers the view unfolds no more than the page needs, however old the account.
 CREATE OR REPLACE FUNCTION entries_before(p_account uuid, p_before bigint, p_limit int) RETURNS SETOF entries
-LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
-  SELECT e.* FROM (
+LANGUAGE plpgsql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+DECLARE
+  oldest bigint;
+  newest bigint;
+BEGIN
+  SELECT min(act), max(act) INTO oldest, newest FROM (
     SELECT a.act FROM acts a WHERE a.account = p_account AND a.moves <> '' AND (p_before IS NULL OR a.sequence - length(a.moves) + 1 < p_before)
-     ORDER BY a.act DESC LIMIT p_limit) recent
-   CROSS JOIN LATERAL (SELECT * FROM entries WHERE entries.account = p_account AND entries.act = recent.act) e
-   WHERE p_before IS NULL OR e.sequence < p_before
-   ORDER BY e.sequence DESC LIMIT p_limit
-$$;
+     ORDER BY a.act DESC LIMIT p_limit) recent;
+  RETURN QUERY
+    SELECT e.* FROM entries e
+     WHERE e.account = p_account AND e.act BETWEEN oldest AND newest AND (p_before IS NULL OR e.sequence < p_before)
+     ORDER BY e.sequence DESC LIMIT p_limit;
+END $$;
 
 -- The next instant at which time will change an account.
 CREATE OR REPLACE FUNCTION next_instant(p_account uuid) RETURNS timestamptz
