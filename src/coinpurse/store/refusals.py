@@ -44,7 +44,7 @@ def _short(a: Answer) -> CoinpurseError:
         "available": a["available"],
         "held": a["held"],
         "shortfall": shortfall,
-        "top_up_url": a["top_up_url"],
+        "top_up_url": a.get("top_up_url"),
     }
     if a["held"] >= shortfall:
         text = (
