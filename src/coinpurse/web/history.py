@@ -1,0 +1,191 @@
+"""The history: the ledger's entries, gathered into what a customer would call one thing that happened, each in a sentence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Literal
+
+from coinpurse.domain.credits import Charge, Entry
+from coinpurse.web import words
+
+Tone = Literal["spent", "given", "back", "gone", "still"]
+ORDER = ("monthly", "promo", "compensation", "addon")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the history. `shares` is what each bucket gave (negative) or got, in burn order."""
+
+    at: datetime
+    tone: Tone
+    title: str
+    sentence: str
+    amount: int
+    shares: list[tuple[str, int]]
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The entries that one act wrote, in the order in which they were written."""
+
+    kind: str
+    id: str | None
+    at: datetime
+    entries: list[Entry]
+
+    @property
+    def last(self) -> Entry:
+        """The entry that was written last."""
+        return self.entries[-1]
+
+    def moved(self, kind: str | None = None, bucket: str | None = None, target: str | None = None) -> int:
+        """The sum of what moved, of one kind, bucket and target (None: of any)."""
+        return sum(
+            e.moved
+            for e in self.entries
+            if kind in (None, e.kind) and bucket in (None, e.bucket) and target in (None, e.target)
+        )
+
+    def by_bucket(self, kind: str) -> list[tuple[str, int]]:
+        """What entries of a kind moved, bucket by bucket, in burn order."""
+        return [(bucket, self.moved(kind, bucket)) for bucket in ORDER if self.moved(kind, bucket)]
+
+
+def acts(entries: Sequence[Entry]) -> list[Act]:
+    """Gathers entries (newest first) into acts (newest first)."""
+    grouped = groupby(entries, key=lambda e: (e.cause.type, e.cause.id, e.at))
+    return [Act(kind, id, at, list(group)[::-1]) for (kind, id, at), group in grouped]
+
+
+def line(act: Act, charges: Mapping[str, Charge]) -> Line | None:
+    """The line for an act; None for one that is better told by another (a hold is told by how it ended)."""
+    if act.kind == "hold":
+        return None
+    build = BUILDERS.get(act.kind, _other)
+    return build(act, charges.get(act.id or ""))
+
+
+def _charge(act: Act, charge: Charge | None) -> Line:
+    spent = act.moved("charge")
+    shares = act.by_bucket("charge")
+    sentence = f"{words.credits(spent)}: {_from(shares)}." if spent else "This cost nothing."
+    if back := act.moved("release"):
+        sentence += f" {words.credits(back)} that had been set aside came back."
+    return Line(act.at, "spent", _title(charge), sentence, -spent, [(b, -n) for b, n in shares], act.last.available_after)
+
+
+def _title(charge: Charge | None) -> str:
+    if charge is None:
+        return "Spent"
+    said = (charge.metadata or {}).get("description")
+    if isinstance(said, str) and said.strip():
+        return said.strip()[:120]
+    return words.operation(charge.operation, charge.quantity) if charge.operation else "Spent"
+
+
+def _from(shares: list[tuple[str, int]]) -> str:
+    if len(shares) == 1:
+        return f"all from {words.bucket(shares[0][0])}"
+    return words.listed(f"{words.number(count)} from {words.bucket(kind)}" for kind, count in shares)
+
+
+def _release(act: Act, charge: Charge | None) -> Line:
+    back, lost = act.moved("release"), act.moved(target="expired")
+    title = "Not charged" if act.kind == "release" else "Set aside too long"
+    sentence = f"{words.credits(back + lost)} had been set aside for work that did not finish"
+    sentence += f"; {words.number(back)} came back." if lost else " and came back in full."
+    if lost:
+        sentence += f" {words.number(lost)} belonged to a period that is over."
+    return Line(act.at, "back", title, sentence, 0, [], act.last.available_after)
+
+
+def _renew(act: Act, charge: Charge | None) -> Line:
+    before, given = act.moved("expiry"), act.moved("grant")
+    rest = act.last.available_after - given
+    if not before and not act.moved("expiry"):
+        sentence = f"{words.credits(given)} for this period."
+    else:
+        sentence = f"Monthly went from {words.number(before)} to {words.number(given)}"
+        sentence += f"; your other {words.number(rest)} stayed." if rest else "."
+    title = "Monthly credits renewed" if given else "Monthly period ended"
+    return Line(act.at, "given" if given else "gone", title, sentence, given - before, _net(act), act.last.available_after)
+
+
+def _net(act: Act) -> list[tuple[str, int]]:
+    """What each bucket's available credits gained or lost, in burn order."""
+    sums = [(bucket, sum(e.amount for e in act.entries if e.bucket == bucket)) for bucket in ORDER]
+    return [(bucket, change) for bucket, change in sums if change]
+
+
+def _end(act: Act, charge: Charge | None) -> Line:
+    gone = act.moved("expiry")
+    sentence = f"{words.credits(gone)} of the monthly bucket ended with the plan. Add-on credits stay."
+    return _plain(act, "gone", "Plan ended", sentence)
+
+
+def _fail(act: Act, charge: Charge | None) -> Line:
+    sentence = f"A payment is missing, so {words.credits(act.moved())} of the monthly bucket wait for it. Add-on credits stay."
+    return _plain(act, "gone", "Payment missing", sentence)
+
+
+def _pay(act: Act, charge: Charge | None) -> Line:
+    given, thawed = act.moved("grant"), act.moved("thaw")
+    parts = [f"{words.credits(thawed)} can be spent again" if thawed else "", f"{words.credits(given)} arrived" if given else ""]
+    return _plain(act, "given", "Payment received", f"{words.listed(part for part in parts if part)}.")
+
+
+def _change(act: Act, charge: Charge | None) -> Line:
+    given = act.moved("grant", "monthly")
+    return _plain(act, "given", "Plan changed", f"{words.credits(given)} joined this period's monthly credits.")
+
+
+def _grant(act: Act, charge: Charge | None) -> Line:
+    (kind, amount), *_ = act.by_bucket("grant")
+    stay = " They never expire." if kind == "addon" else ""
+    reason = f" {act.last.reason.strip().rstrip('.')}." if act.last.reason else ""
+    return _plain(act, "given", f"{words.bucket(kind).capitalize()} credits", f"{words.credits(amount)} added.{stay}{reason}")
+
+
+def _reverse(act: Act, charge: Charge | None) -> Line:
+    back, lapsed = _net(act), act.moved("reversal", target="expired")
+    sentence = f"Given back: {words.listed(f'{words.number(n)} to {words.bucket(b)}' for b, n in back)}." if back else ""
+    if lapsed:
+        sentence += f" {words.credits(lapsed)} belonged to a period that is over and lapsed."
+    return _plain(act, "back", "Given back", sentence.strip())
+
+
+def _revoke(act: Act, charge: Charge | None) -> Line:
+    reason = f" {act.last.reason.strip().rstrip('.')}." if act.last.reason else ""
+    return _plain(act, "gone", "Taken back", f"{words.credits(act.moved())} were taken back.{reason}")
+
+
+def _expire(act: Act, charge: Charge | None) -> Line:
+    return _plain(act, "gone", "Expired", f"{words.listed(f'{n:,} {words.bucket(b)}' for b, n in act.by_bucket('expiry'))} expired.")
+
+
+def _other(act: Act, charge: Charge | None) -> Line:
+    return _plain(act, "still", act.kind.replace("_", " ").capitalize(), f"{words.credits(act.moved())} moved.")
+
+
+def _plain(act: Act, tone: Tone, title: str, sentence: str) -> Line:
+    net = _net(act)
+    return Line(act.at, tone, title, sentence, sum(change for _, change in net), net, act.last.available_after)
+
+
+BUILDERS = {
+    "charge": _charge,
+    "capture": _charge,
+    "release": _release,
+    "timeout": _release,
+    "renew": _renew,
+    "end": _end,
+    "fail": _fail,
+    "pay": _pay,
+    "change": _change,
+    "grant": _grant,
+    "reverse": _reverse,
+    "revoke": _revoke,
+    "expire": _expire,
+}
