@@ -6,12 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from coinpurse.app import checkouts, subscriptions
-from coinpurse.app.context import Context, Who
+from coinpurse.app.context import Context
 from coinpurse.domain.credits import Subscription
 from coinpurse.domain.errors import Invalid
 from coinpurse.web.identity import Reader, writer
 from coinpurse.web.pages import chosen, owned, previewed
-from coinpurse.web.reading import READER
 from coinpurse.web.rendering import go
 
 HOME = "/subscriptions"
@@ -23,7 +22,7 @@ class Form:
     def __init__(self, request: Request, who: Reader, fields: Any) -> None:
         self.request, self.reader, self.fields = request, who, fields
         self.ctx: Context = request.app.state.ctx
-        self.who = Who(actor=f"member:{who.account}")
+        self.who = who.who
 
     def text(self, name: str) -> str | None:
         """A field, or None where it is missing or empty."""
@@ -38,7 +37,7 @@ class Form:
 
     async def subscription(self) -> Subscription:
         """The reader's subscription that the form is about."""
-        every = await subscriptions.subscriptions(self.ctx, READER, self.reader.account)
+        every = await subscriptions.subscriptions(self.ctx, self.who, self.reader.account)
         return owned([one for one in every if one.status != "ended"], self.text("subscription"))
 
 
@@ -60,12 +59,12 @@ async def take_plan(request: Request) -> Response:
     """POST /subscriptions/plan: to the checkout for a first plan, or the change of the running one."""
     form = await _form(request)
     plan, interval = chosen(form.ctx.catalog, form.fields)
-    every = await subscriptions.subscriptions(form.ctx, READER, form.reader.account)
+    every = await subscriptions.subscriptions(form.ctx, form.who, form.reader.account)
     running = [one for one in every if one.status != "ended"]
     if not running:
         return await _checkout(form, plan=plan.id, interval=interval)
     main = owned(running, form.text("subscription"))
-    preview = await previewed(form.ctx, main, plan.id, interval)
+    preview = await previewed(form.ctx, form.reader, main, plan.id, interval)
     made = await subscriptions.change(
         form.ctx, form.who, main.id, plan=plan.id, interval=interval, policy=preview.policy, key=form.key
     )

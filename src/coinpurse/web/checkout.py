@@ -5,7 +5,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from coinpurse.app import checkouts
-from coinpurse.app.context import Context
 from coinpurse.domain.errors import Conflict
 from coinpurse.web.identity import check_site
 from coinpurse.web.rendering import go, render
@@ -15,12 +14,8 @@ HOME = "/subscriptions"
 
 async def show(request: Request) -> Response:
     """GET /checkout/{id}"""
-    ctx: Context = request.app.state.ctx
-    checkout = await checkouts.get_checkout(ctx, request.path_params["id"])
-    plan = ctx.catalog.plans.get(checkout.plan) if checkout.plan else None
-    pack = ctx.catalog.packs.get(checkout.pack) if checkout.pack else None
-    name = plan.name if plan else pack.name if pack else checkout.plan or checkout.pack
-    return render(request, "checkout.html", checkout=checkout, name=name, back=_back(checkout))
+    checkout = await checkouts.get_checkout(request.app.state.ctx, request.path_params["id"])
+    return render(request, "checkout.html", checkout=checkout, back=_back(checkout))
 
 
 async def pay(request: Request) -> Response:

@@ -36,9 +36,19 @@ class Act:
     entries: list[Entry]
 
     @property
+    def first(self) -> Entry:
+        """The entry that was written first."""
+        return self.entries[0]
+
+    @property
     def last(self) -> Entry:
         """The entry that was written last."""
         return self.entries[-1]
+
+    @property
+    def told(self) -> bool:
+        """Whether it has a line of its own. A hold is told by how it ended."""
+        return self.first.kind != "hold"
 
     def moved(self, kind: str | None = None, bucket: str | None = None, target: str | None = None) -> int:
         """The sum of what moved, of one kind, bucket and target (None: of any)."""
@@ -55,13 +65,14 @@ class Act:
 
 def acts(entries: Sequence[Entry]) -> list[Act]:
     """Gathers entries (newest first) into acts (newest first)."""
-    grouped = groupby(entries, key=lambda e: (e.cause.type, e.cause.id, e.at))
-    return [Act(kind, id, at, list(group)[::-1]) for (kind, id, at), group in grouped]
+    # A hold and its release have one cause, and under a test clock that stands still one instant.
+    grouped = groupby(entries, key=lambda e: (e.cause.type, e.cause.id, e.at, e.kind == "hold"))
+    return [Act(kind, id, at, list(group)[::-1]) for (kind, id, at, _), group in grouped]
 
 
 def line(act: Act, charges: Mapping[str, Charge]) -> Line | None:
-    """The line for an act; None for one that is better told by another (a hold is told by how it ended)."""
-    if act.kind == "hold":
+    """The line for an act; None for one that has none."""
+    if not act.told:
         return None
     build = BUILDERS.get(act.kind, _other)
     return build(act, charges.get(act.id or ""))
@@ -93,18 +104,17 @@ def _from(shares: list[tuple[str, int]]) -> str:
 
 def _release(act: Act, charge: Charge | None) -> Line:
     back, lost = act.moved("release"), act.moved(target="expired")
-    title = "Not charged" if act.kind == "release" else "Set aside too long"
     sentence = f"{words.credits(back + lost)} had been set aside for work that did not finish"
     sentence += f"; {words.number(back)} came back." if lost else " and came back in full."
     if lost:
         sentence += f" {words.number(lost)} belonged to a period that is over."
-    return Line(act.at, "back", title, sentence, 0, [], act.last.available_after)
+    return Line(act.at, "back", "Not charged", sentence, 0, [], act.last.available_after)
 
 
 def _renew(act: Act, charge: Charge | None) -> Line:
     before, given = act.moved("expiry"), act.moved("grant")
     rest = act.last.available_after - given
-    if not before and not act.moved("expiry"):
+    if not before:
         sentence = f"{words.credits(given)} for this period."
     else:
         sentence = f"Monthly went from {words.number(before)} to {words.number(given)}"
@@ -176,16 +186,14 @@ def _plain(act: Act, tone: Tone, title: str, sentence: str) -> Line:
 
 BUILDERS = {
     "charge": _charge,
-    "capture": _charge,
-    "release": _release,
-    "timeout": _release,
-    "renew": _renew,
-    "end": _end,
-    "fail": _fail,
-    "pay": _pay,
-    "change": _change,
+    "hold": _release,
+    "renewal": _renew,
+    "cancellation": _end,
+    "payment_failure": _fail,
+    "payment": _pay,
+    "plan_change": _change,
     "grant": _grant,
-    "reverse": _reverse,
-    "revoke": _revoke,
-    "expire": _expire,
+    "reversal": _reverse,
+    "revocation": _revoke,
+    "expiry": _expire,
 }

@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from coinpurse.app import sessions
-from coinpurse.app.context import Context
+from coinpurse.app.context import Context, Who
 from coinpurse.domain.errors import Forbidden, Unauthorized
 
 COOKIE = "coinpurse_session"
@@ -21,7 +22,14 @@ class Reader:
     """Whose page this is, and the session that says so."""
 
     account: str
+    test: bool
     token: str
+    expires_at: datetime
+
+    @property
+    def who(self) -> Who:
+        """The reader, as the app layer knows who asks."""
+        return Who(f"member:{self.account}", self.test)
 
     @property
     def csrf(self) -> str:
@@ -34,7 +42,8 @@ async def reader(ctx: Context, request: Request) -> Reader:
     token = request.cookies.get(COOKIE, "")
     if not token or len(token) > MOST_TOKEN:
         raise Unauthorized("You are not signed in here, or your session has ended.")
-    return Reader(await sessions.read_session(ctx, token), token)
+    visitor = await sessions.visitor(ctx, token)
+    return Reader(visitor.account, visitor.test, token, visitor.expires_at)
 
 
 async def writer(ctx: Context, request: Request) -> Reader:

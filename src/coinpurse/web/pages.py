@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coinpurse.app import subscriptions
+from coinpurse.app import subscriptions, wallets
 from coinpurse.app.context import Context
 from coinpurse.domain.catalog import Catalog, Plan
 from coinpurse.domain.credits import Interval, Period, Preview, Subscription
@@ -14,7 +14,7 @@ from coinpurse.domain.errors import Conflict, Invalid, NotFound
 from coinpurse.domain.periods import month_start
 from coinpurse.web import answers, notices
 from coinpurse.web.identity import Reader, reader
-from coinpurse.web.reading import READER, Overview, Place, overview, read_history
+from coinpurse.web.reading import Overview, overview, read_history
 from coinpurse.web.rendering import render
 
 
@@ -22,7 +22,7 @@ async def show(request: Request) -> Response:
     """GET /subscriptions"""
     ctx: Context = request.app.state.ctx
     who = await reader(ctx, request)
-    found = await overview(ctx, who.account)
+    found = await overview(ctx, who.who, who.account)
     facts = answers.Facts(found.balance, found.main, found.renewed, request.app.state.brand.support)
     interval = "year" if request.query_params.get("interval") == "year" else "month"
     return render(
@@ -59,11 +59,10 @@ async def older(request: Request) -> Response:
     """GET /subscriptions/history"""
     ctx: Context = request.app.state.ctx
     who = await reader(ctx, request)
-    before = request.query_params.get("before", "")
-    place = Place(request.query_params.get("cursor") or None, int(before) if before.isdecimal() and len(before) < 19 else None)
-    found = await overview(ctx, who.account)
-    past = await read_history(ctx, who.account, place)
-    return render(request, "history.html", **_common(ctx, who, found), past=past, first=place == Place())
+    cursor = request.query_params.get("cursor") or None
+    balance = await wallets.balance(ctx, who.who, who.account)
+    past = await read_history(ctx, who.who, who.account, cursor)
+    return render(request, "history.html", balance=balance, past=past, first=cursor is None)
 
 
 async def consider_cancel(request: Request) -> Response:
@@ -79,7 +78,7 @@ async def consider_pause(request: Request) -> Response:
 async def _consider(request: Request, template: str) -> Response:
     ctx: Context = request.app.state.ctx
     who = await reader(ctx, request)
-    found = await overview(ctx, who.account)
+    found = await overview(ctx, who.who, who.account)
     one = owned(found.running, request.query_params.get("subscription"))
     return render(request, template, **_common(ctx, who, found), one=one, now=found.balance.as_of)
 
@@ -97,14 +96,14 @@ async def consider_plan(request: Request) -> Response:
     ctx: Context = request.app.state.ctx
     who = await reader(ctx, request)
     plan, interval = chosen(ctx.catalog, request.query_params)
-    found = await overview(ctx, who.account)
+    found = await overview(ctx, who.who, who.account)
     common = {**_common(ctx, who, found), "plan": plan, "interval": interval, "price": plan.prices[interval]}
     if found.main is None:
         now = found.balance.as_of
         first = Period(now, month_start(now, 1))
         paid = month_start(now, 12 if interval == "year" else 1)
         return render(request, "plan_new.html", **common, first=first, paid_through=paid)
-    preview = await previewed(ctx, found.main, plan.id, interval)
+    preview = await previewed(ctx, who, found.main, plan.id, interval)
     return render(request, "plan_change.html", **common, preview=preview)
 
 
@@ -116,9 +115,9 @@ def chosen(catalog: Catalog, given: Any) -> tuple[Plan, Interval]:
     return plan, cast(Interval, interval)
 
 
-async def previewed(ctx: Context, main: Subscription, plan: str, interval: Interval) -> Preview:
+async def previewed(ctx: Context, who: Reader, main: Subscription, plan: str, interval: Interval) -> Preview:
     """What a change would do; where the state allows no change at once (B5), what it would do at the renewal."""
     try:
-        return await subscriptions.preview(ctx, READER, main.id, plan=plan, interval=interval)
+        return await subscriptions.preview(ctx, who.who, main.id, plan=plan, interval=interval)
     except Conflict:
-        return await subscriptions.preview(ctx, READER, main.id, plan=plan, interval=interval, policy="at_renewal")
+        return await subscriptions.preview(ctx, who.who, main.id, plan=plan, interval=interval, policy="at_renewal")

@@ -7,14 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from coinpurse.app import sessions
-from coinpurse.app.context import Context
 from coinpurse.domain.errors import CoinpurseError, Invalid
 from coinpurse.web import words
 from coinpurse.web.identity import MOST_TOKEN, forget, reader, remember
-from coinpurse.web.reading import READER
 
 MOST_BODY = 16_384
-PILL_SECONDS = 900
 
 
 async def start(request: Request) -> Response:
@@ -25,7 +22,7 @@ async def start(request: Request) -> Response:
         token, where = fields.get("token"), fields.get("next") or "/subscriptions"
         if not isinstance(token, str) or not 0 < len(token) <= MOST_TOKEN:
             raise Invalid.at("/token", "Send the token that your server made for this reader.")
-        await sessions.read_session(request.app.state.ctx, token)
+        await sessions.visitor(request.app.state.ctx, token)
     except CoinpurseError as refused:
         if _wants_json(request):
             return _problem(refused)
@@ -59,14 +56,12 @@ def _local(where: Any) -> str:
 
 
 async def show(request: Request) -> Response:
-    """GET /session: a short token for the pill on this page, {token, expires_at}. Other sites can't read it."""
-    ctx: Context = request.app.state.ctx
+    """GET /session: the token, lent to the pill on our own pages: {token, expires_at}. Other sites can't read it."""
     try:
-        who = await reader(ctx, request)
+        who = await reader(request.app.state.ctx, request)
     except CoinpurseError as refused:
         return _problem(refused)
-    made = await sessions.create_session(ctx, READER, who.account, seconds=PILL_SECONDS)
-    return JSONResponse({"token": made.token, "expires_at": words.machine(made.expires_at)})
+    return JSONResponse({"token": who.token, "expires_at": words.machine(who.expires_at)})
 
 
 async def end(request: Request) -> Response:
