@@ -1,13 +1,16 @@
 """Puts the demo together: the studio, Coinpurse's pages and its API on one origin."""
 
+import asyncio
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coinpurse.api.app import create_api
 from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
+from coinpurse.demo import customers
 from coinpurse.demo.studio import ROUTES
 from coinpurse.demo.works import Gallery
 from coinpurse.domain.errors import CoinpurseError
@@ -31,4 +34,20 @@ def create_studio(ctx: Context, gallery: Gallery) -> Starlette:
 
 def create_demo(ctx: Context, hub: Hub) -> ASGIApp:
     """Everything as one ASGI application. Its pictures are kept under COINPURSE_HOME."""
-    return create_api(ctx, hub, create_studio(ctx, Gallery(ctx.settings.home / "studio")))
+    gallery = Gallery(ctx.settings.home / "studio")
+    return create_api(ctx, hub, _MovedIn(create_studio(ctx, gallery), ctx, gallery))
+
+
+class _MovedIn:
+    """Lets the demo's customers move in before the first page is shown, whoever runs the application."""
+
+    def __init__(self, studio: ASGIApp, ctx: Context, gallery: Gallery) -> None:
+        self.studio, self.ctx, self.gallery = studio, ctx, gallery
+        self.door, self.open = asyncio.Lock(), False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.open:
+            async with self.door:
+                await customers.ensure(self.ctx, self.gallery)
+                self.open = True
+        await self.studio(scope, receive, send)

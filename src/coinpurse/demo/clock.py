@@ -1,4 +1,5 @@
-"""Time travel for test accounts: what waiting would have done, and what a card on file would have paid meanwhile."""
+"""Time travel for test accounts: what waiting would have done, and what a card on file would have paid
+meanwhile."""
 
 import secrets
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ class Moved:
 
 
 async def move(ctx: Context, customer: str, how: Move, card_works: bool) -> Moved:
-    """Moves a customer's clock. Where the card works, every period that starts on the way is paid first, as a provider would."""
+    """Moves a customer's clock. Where the card works, every period that starts on the way is paid first, as
+    a provider would."""
     before = await wallets.balance(ctx, STUDIO, customer)
     target = destination(before, how)
     if card_works or how == "pay":
@@ -48,4 +50,6 @@ async def _pay(ctx: Context, customer: str, until: datetime) -> None:
         due = one
         while due.status not in ("ended", "paused") and due.ends_at is None and due.paid_through <= until:
             reference = f"card_{secrets.token_hex(8)}"
-            due = (await subscriptions.pay(ctx, STUDIO, one.id, reference=reference, key=reference)).subscription
+            due = (
+                await subscriptions.pay(ctx, STUDIO, one.id, reference=reference, key=reference)
+            ).subscription

@@ -1,4 +1,5 @@
-"""The people of the demo. They are made at the first start only, each with a little history and a test clock that says today."""
+"""The people of the demo. They are made at the first start only, each with a little history and a test
+clock that says today."""
 
 import hashlib
 from dataclasses import dataclass
@@ -24,9 +25,9 @@ class Customer:
     about: str
 
 
-MIA = Customer("mia", "Mia", "Starter plan, add-on credits")
+MIA = Customer("mia", "Mia", "monthly plan and add-on credits")
 NOOR = Customer("noor", "Noor", "annual plan")
-SAM = Customer("sam", "Sam", "no plan yet")
+SAM = Customer("sam", "Sam", "starts without a plan")
 CUSTOMERS = {customer.id: customer for customer in (MIA, NOOR, SAM)}
 
 
@@ -55,7 +56,9 @@ async def _mia(ctx: Context, gallery: Gallery, now: datetime) -> None:
     await _join(ctx, MIA, start)
     plan = _plan(ctx, "month")
     if plan:
-        made = await subscriptions.subscribe(ctx, STUDIO, MIA.id, plan=plan, interval="month", key="demo:plan")
+        made = await subscriptions.subscribe(
+            ctx, STUDIO, MIA.id, plan=plan, interval="month", key="demo:plan"
+        )
         await _spend(ctx, MIA, "Poster series for the museum", 147)
         await subscriptions.pay(ctx, STUDIO, made.subscription.id, reference="demo:mia:2", key="demo:paid")
     if ctx.catalog.packs:
@@ -76,7 +79,10 @@ async def _noor(ctx: Context, gallery: Gallery, now: datetime) -> None:
     plan = _plan(ctx, "year")
     if plan:
         await subscriptions.subscribe(ctx, STUDIO, NOOR.id, plan=plan, interval="year", key="demo:plan")
+        await accounts.move_clock(ctx, STUDIO, NOOR.id, now - timedelta(days=30))
+        await _spend(ctx, NOOR, "Covers for the autumn list", 402)
         await accounts.move_clock(ctx, STUDIO, NOOR.id, now - timedelta(days=1))
+        await _spend(ctx, NOOR, "Illustrations for issue twelve", 165)
         await _draw(ctx, gallery, NOOR, IMAGE, "lotus flower in gold")
         await _draw(ctx, gallery, NOOR, VIDEO, "moon over the fjord at night")
     await accounts.move_clock(ctx, STUDIO, NOOR.id, now)
@@ -107,13 +113,25 @@ async def _spend(ctx: Context, customer: Customer, what: str, images: int) -> No
     if IMAGE in ctx.catalog.operations:
         key = f"demo:{hashlib.sha256(what.encode()).hexdigest()[:16]}"
         await wallets.charge(
-            ctx, STUDIO, customer.id, operation=IMAGE, quantity=images, metadata={"description": what}, key=key
+            ctx,
+            STUDIO,
+            customer.id,
+            operation=IMAGE,
+            quantity=images,
+            metadata={"description": what},
+            key=key,
         )
 
 
 async def _draw(ctx: Context, gallery: Gallery, customer: Customer, operation: str, prompt: str) -> None:
     if operation in ctx.catalog.operations:
-        await make(ctx, STUDIO, gallery, customer.id, Wish(operation, prompt, f"demo:{operation}:{prompt}", seconds=3))
+        await make(
+            ctx,
+            STUDIO,
+            gallery,
+            customer.id,
+            Wish(operation, prompt, f"demo:{operation}:{prompt}", seconds=3),
+        )
 
 
 __all__ = ["CUSTOMERS", "EXPERIMENT", "STUDIO", "Customer", "ensure"]

@@ -1,4 +1,5 @@
-"""Work for credits: set aside, do the work, then spend; or give back what was set aside, where the work failed (H1-H3)."""
+"""Work for credits: set aside, do the work, then spend; or give back what was set aside, where the work
+failed (H1-H3)."""
 
 import hashlib
 from collections.abc import Callable
@@ -57,7 +58,8 @@ class WorkFailed(Exception):
 
 
 async def make(ctx: Context, who: Who, gallery: Gallery, customer: str, wish: Wish) -> Work:
-    """Makes what was wished for. Raises InsufficientCredits before anything is done, and WorkFailed after the hold was released."""
+    """Makes what was wished for. Raises InsufficientCredits before anything is done, and WorkFailed after
+    the hold was released."""
     if done := gallery.made_for(customer, wish.key):
         return done
     hold = await wallets.hold(
@@ -129,7 +131,8 @@ def _video(gallery: Gallery, work: Work) -> Made:
 
 
 def _experiment(gallery: Gallery, work: Work) -> Made:
-    """Two pictures in one; every other attempt fails half-way. Which one depends on the prompt and the attempt alone."""
+    """Two pictures in one; every other attempt fails half-way. Which one depends on the prompt and the
+    attempt alone."""
     first = art.paint(work.prompt, take=work.take, size=SIDE * 2)
     if fails(work.prompt, work.take):
         raise RuntimeError("the experiment did not converge")

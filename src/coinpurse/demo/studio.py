@@ -1,4 +1,5 @@
-"""The studio's pages. Every act is a plain form that leads back to the page; the script only saves the reload."""
+"""The studio's pages. Every act is a plain form that leads back to the page; the script only saves the
+reload."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -81,14 +82,22 @@ async def _quotes(ctx: Context, customer: str) -> dict[str, Any]:
 def _clock(balance: Balance) -> dict[str, Any]:
     """What the clock's bar shows and offers."""
     subscription, monthly = balance.subscription, balance.monthly
-    waiting = monthly.provisional or monthly.renewing or (subscription is not None and subscription.status == "past_due")
+    waiting = (
+        monthly.provisional
+        or monthly.renewing
+        or (subscription is not None and subscription.status == "past_due")
+    )
     running = subscription is not None and monthly.period is not None
-    return {"now": balance.as_of, "renewal": monthly.period.end if running and monthly.period else None, "waiting": waiting}
+    return {
+        "now": balance.as_of,
+        "renewal": monthly.period.end if running and monthly.period else None,
+        "waiting": waiting,
+    }
 
 
 async def _sign_in(ctx: Context, request: Request, response: Response, customer: str) -> None:
-    """What every app that uses Coinpurse does when somebody has signed in: it makes a session, so that Coinpurse's own pages know
-    the reader."""
+    """What every app that uses Coinpurse does when somebody has signed in: it makes a session, so that
+    Coinpurse's own pages know the reader."""
     try:
         visitor = await sessions.visitor(ctx, request.cookies.get("coinpurse_session", ""))
         fresh = visitor.expires_at - datetime.now(UTC) > timedelta(seconds=SESSION_SECONDS / 2)
@@ -101,7 +110,8 @@ async def _sign_in(ctx: Context, request: Request, response: Response, customer:
 
 
 async def token(request: Request) -> Response:
-    """GET /studio/token: what the pill asks for. An app's own server makes the token, for whoever is signed in."""
+    """GET /studio/token: what the pill asks for. An app's own server makes the token, for whoever is signed
+    in."""
     ctx: Context = request.app.state.ctx
     session = await sessions.create_session(ctx, STUDIO, customer_of(request), seconds=PILL_SECONDS)
     return JSONResponse({"token": session.token, "expires_at": words.machine(session.expires_at)})
@@ -112,7 +122,9 @@ async def switch(request: Request) -> Response:
     check_site(request)
     customer = str((await request.form()).get("customer", ""))
     response = RedirectResponse("/", 303)
-    response.set_cookie(CUSTOMER, customer if customer in CUSTOMERS else MIA.id, httponly=True, samesite="lax")
+    response.set_cookie(
+        CUSTOMER, customer if customer in CUSTOMERS else MIA.id, httponly=True, samesite="lax"
+    )
     return response
 
 
@@ -144,7 +156,10 @@ async def move_clock(request: Request) -> Response:
     if how not in get_args(clock.Move):
         raise Invalid.at("/move", "Choose one of the buttons of the clock.")
     moved = await clock.move(
-        request.app.state.ctx, customer_of(request), cast(clock.Move, how), card_works=not form.get("card_fails")
+        request.app.state.ctx,
+        customer_of(request),
+        cast(clock.Move, how),
+        card_works=not form.get("card_fails"),
     )
     return _told(RedirectResponse("/", 303), moved, how)
 
@@ -155,7 +170,11 @@ def _told(response: Response, moved: clock.Moved, how: str) -> Response:
     addon = moved.after.addon.available
     if how == "pay":
         changed = moved.before.sequence != moved.after.sequence or before.provisional != after.provisional
-        return notes.leave(response, "paid", after.available, addon) if changed else notes.leave(response, "nothing")
+        return (
+            notes.leave(response, "paid", after.available, addon)
+            if changed
+            else notes.leave(response, "nothing")
+        )
     if after.frozen:
         return notes.leave(response, "frozen", after.frozen, addon)
     if after.period and after.period != before.period and not after.renewing:
@@ -176,7 +195,11 @@ async def quote(request: Request) -> Response:
         operation=asked.get("operation", ""),
         quantity=int(quantity) if quantity.isdecimal() and len(quantity) < 4 else 1,
     )
-    text = f"{words.credits(found.amount)}: {words.shares(found.taken)}" if found.affordable else words.credits(found.amount)
+    text = (
+        f"{words.credits(found.amount)}: {words.shares(found.taken)}"
+        if found.affordable
+        else words.credits(found.amount)
+    )
     return JSONResponse({"amount": found.amount, "affordable": found.affordable, "text": text})
 
 

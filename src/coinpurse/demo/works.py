@@ -33,14 +33,17 @@ class Work:
 
 
 class Gallery:
-    """All works, in one folder per customer. The name of a work begins with its time, so names sort by age."""
+    """All works, in one folder per customer. The name of a work begins with its time, so names sort by
+    age."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def works(self, customer: str) -> list[Work]:
         """A customer's works, newest first."""
-        return sorted((work for work in self._records(customer) if work.file), key=lambda w: w.id, reverse=True)
+        return sorted(
+            (work for work in self._records(customer) if work.file), key=lambda w: w.id, reverse=True
+        )
 
     def get(self, customer: str, id: str) -> Work | None:
         """One work of a customer."""

@@ -1,4 +1,5 @@
-"""What the forms of the Subscriptions page do. Each leads on with a redirect, so that a reload repeats nothing."""
+"""What the forms of the Subscriptions page do. Each leads on with a redirect, so that a reload repeats
+nothing."""
 
 from typing import Any
 
@@ -51,7 +52,10 @@ async def top_up(request: Request) -> Response:
     form = await _form(request)
     pack = form.text("pack")
     if pack not in form.ctx.catalog.packs:
-        raise Invalid("This pack is not on offer (any more). Please choose one of those on the Subscriptions page.", errors=[])
+        raise Invalid(
+            "This pack is not on offer (any more). Please choose one of those on the Subscriptions page.",
+            errors=[],
+        )
     return await _checkout(form, pack=pack)
 
 

@@ -9,7 +9,8 @@ from coinpurse.web import words
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """What the latest renewal did (U4): monthly went from `before` to `after`; everything else stayed at `rest`."""
+    """What the latest renewal did (U4): monthly went from `before` to `after`; everything else stayed at
+    `rest`."""
 
     at: datetime
     before: int
@@ -50,6 +51,21 @@ class Facts:
     support: str
 
     @property
+    def monthly(self) -> str:
+        """What is left of the monthly bucket, in words."""
+        return words.credits(self.balance.monthly.available, "monthly")
+
+    @property
+    def addon(self) -> str:
+        """What is left of the add-on bucket, in words."""
+        return words.credits(self.balance.addon.available, "add-on")
+
+    @property
+    def allocation(self) -> str:
+        """What each period brings, in words."""
+        return words.number(self.balance.monthly.allocation)
+
+    @property
     def next_reset(self) -> str | None:
         """When the next monthly credits come, in words."""
         at = self.balance.monthly.renews_at
@@ -62,25 +78,25 @@ def answers(facts: Facts) -> list[Answer]:
 
 
 def _order(facts: Facts) -> Answer:
-    monthly, addon = facts.balance.monthly.available, facts.balance.addon.available
-    if monthly:
-        now = f"Right now the next work is paid from your {words.number(monthly)} monthly credits; the {words.number(addon)} add-on wait."
-    elif addon:
-        now = f"Your monthly bucket is at 0, so the next work is paid from your {words.number(addon)} add-on credits."
-    else:
-        now = "Right now both are at 0."
+    now = "Right now both are at 0."
+    if facts.balance.monthly.available:
+        now = f"Right now the next work is paid from your {facts.monthly}; your {facts.addon} wait."
+    elif facts.balance.addon.available:
+        now = f"Your monthly bucket is at 0, so the next work is paid from your {facts.addon}."
     rule = "Monthly credits first, until they are used up. Only then add-on credits, which would keep anyway."
     return Answer("Which credits are spent first?", [rule, now])
 
 
 def _carry_over(facts: Facts) -> Answer:
-    left = words.credits(facts.balance.monthly.available)
-    first = "No. Each period starts with a fresh allocation; what is left of the old one does not come on top."
+    text = [
+        "No. Each period starts with a fresh allocation; what is left of the old one does not come on top."
+    ]
     if facts.next_reset:
-        second = f"You have {left} of this period's {words.number(facts.balance.monthly.allocation)} left, until {facts.next_reset}."
-    else:
-        second = "Only add-on credits stay for good."
-    return Answer("Do unused monthly credits carry over?", [first, second, "Add-on credits do carry over: they never expire."])
+        text.append(
+            f"You have {facts.monthly} left of this period's {facts.allocation}, until {facts.next_reset}."
+        )
+    text.append("Add-on credits do carry over: they never expire.")
+    return Answer("Do unused monthly credits carry over?", text)
 
 
 def _zero(facts: Facts) -> Answer:
@@ -88,20 +104,25 @@ def _zero(facts: Facts) -> Answer:
     if facts.renewed:
         text.append(f"Your last one was on {words.moment(facts.renewed.at)}. {facts.renewed.sentence}")
     if facts.next_reset:
-        text.append(f"The next {words.credits(facts.balance.monthly.allocation)} come on {facts.next_reset}.")
-    text.append(f"If they are not there a few minutes later, {facts.support}, so that we can look at the payment.")
+        text.append(f"The next {facts.allocation} come on {facts.next_reset}.")
+    text.append(
+        f"If they are not there a few minutes later, {facts.support}, so that we can look at the payment."
+    )
     return Answer("My credits dropped to zero on my renewal date. Is that a bug?", text)
 
 
 def _total(facts: Facts) -> Answer:
-    text = ["A renewal resets the monthly bucket only. Add-on credits stay where they are, so the total moves by what monthly moved."]
+    text = [
+        "A renewal resets the monthly bucket only. Add-on credits stay where they are, so the total moves by "
+        "what monthly moved."
+    ]
     if facts.renewed:
         text.append(f"On {words.day(facts.renewed.at)}: {facts.renewed.sentence} So {facts.renewed.totals}.")
     if facts.next_reset:
-        monthly, addon = facts.balance.monthly, facts.balance.addon.available
+        now = words.number(facts.balance.monthly.available)
         text.append(
-            f"If you spend nothing until {facts.next_reset}, monthly goes from {words.number(monthly.available)} to "
-            f"{words.number(monthly.allocation)} and add-on stays at {words.number(addon)}."
+            f"If you spend nothing until {facts.next_reset}, monthly goes from {now} to {facts.allocation} "
+            f"and add-on stays at {words.number(facts.balance.addon.available)}."
         )
     return Answer("My total didn't go back up to the full plan amount on renewal. Why?", text)
 
@@ -110,26 +131,31 @@ def _refund(facts: Facts) -> Answer:
     text = ["Monthly credits are not refundable, but they never expire in the middle of a period."]
     period = facts.balance.monthly.period
     if period and facts.balance.monthly.available:
-        text.append(f"You have until {words.moment(period.end)} to use your {words.credits(facts.balance.monthly.available)}.")
-    text.append(f"If your situation is unusual, for example because you upgraded in mid-month, {facts.support}.")
+        text.append(f"You have until {words.moment(period.end)} to use your {facts.monthly}.")
+    text.append(
+        f"If your situation is unusual, for example because you upgraded in mid-month, {facts.support}."
+    )
     return Answer("Can I get a refund for unused monthly credits?", text)
 
 
 def _cancel(facts: Facts) -> Answer:
-    addon = facts.balance.addon.available
-    mine = f"your {words.credits(addon)} of add-on stay" if addon else "add-on credits that you buy stay"
-    subscription = facts.subscription
+    question, subscription = "What happens to my credits if I cancel?", facts.subscription
+    mine = f"your {facts.addon} stay" if facts.balance.addon.available else "add-on credits that you buy stay"
     if subscription is None:
-        return Answer("What happens to my credits if I cancel?", [f"You have no plan to cancel. Whatever happens, {mine} in your account."])
+        return Answer(question, [f"You have no plan to cancel. Whatever happens, {mine} in your account."])
     until = words.moment(subscription.ends_at or subscription.paid_through)
-    text = f"You keep full access until {until}, your {words.credits(facts.balance.monthly.available)} of monthly included."
-    return Answer("What happens to my credits if I cancel?", [text, f"After that, monthly credits are over and {mine}."])
+    text = f"You keep full access until {until}, your {facts.monthly} included."
+    return Answer(question, [text, f"After that, monthly credits are over and {mine}."])
 
 
 def _annual(facts: Facts) -> Answer:
-    text = ["No. An annual plan gives its credits in twelve monthly parts; each part resets and is replaced by the next."]
+    text = [
+        "No. An annual plan gives its credits in twelve monthly parts; each part resets and is replaced by "
+        "the next."
+    ]
     subscription = facts.subscription
     if subscription and subscription.interval == "year" and facts.next_reset:
-        text.append(f"Yours is paid until {words.moment(subscription.paid_through)}; the next part comes on {facts.next_reset}.")
+        until = words.moment(subscription.paid_through)
+        text.append(f"Yours is paid until {until}; the next part comes on {facts.next_reset}.")
     text.append("Add-on credits work just as they do with monthly plans.")
     return Answer("Do annual plans roll over differently?", text)

@@ -58,4 +58,10 @@ def on_http(request: Request, error: Exception) -> Response:
     """A page that isn't there, or a method that it doesn't have."""
     assert isinstance(error, HTTPException)
     found = "There is no such page." if error.status_code == 404 else "This page can't be used in that way."
-    return render(request, "refused.html", error.status_code, title=found, detail="Perhaps the address was shortened or is out of date.")
+    return render(
+        request,
+        "refused.html",
+        error.status_code,
+        title=found,
+        detail="Perhaps the address was shortened or is out of date.",
+    )

@@ -1,4 +1,5 @@
-"""The files that browsers load: read once, named with a digest of their content, so that they can be kept for ever."""
+"""The files that browsers load: read once, named with a digest of their content, so that they can be kept
+for ever."""
 
 import hashlib
 from dataclasses import dataclass

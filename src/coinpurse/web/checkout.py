@@ -1,5 +1,5 @@
-"""The built-in test checkout of the `manual` provider. No money moves: it is there to try things out. Whoever knows the address of
-a checkout may pay it, as with any payment page."""
+"""The built-in test checkout of the `manual` provider. No money moves: it is there to try things out.
+Whoever knows the address of a checkout may pay it, as with any payment page."""
 
 from starlette.requests import Request
 from starlette.responses import Response

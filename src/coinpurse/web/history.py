@@ -1,4 +1,5 @@
-"""The history: the ledger's entries, gathered into what a customer would call one thing that happened, each in a sentence."""
+"""The history: the ledger's entries, gathered into what a customer would call one thing that happened, each
+in a sentence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,7 +85,15 @@ def _charge(act: Act, charge: Charge | None) -> Line:
     sentence = f"{words.credits(spent)}: {_from(shares)}." if spent else "This cost nothing."
     if back := act.moved("release"):
         sentence += f" {words.credits(back)} that had been set aside came back."
-    return Line(act.at, "spent", _title(charge), sentence, -spent, [(b, -n) for b, n in shares], act.last.available_after)
+    return Line(
+        act.at,
+        "spent",
+        _title(charge),
+        sentence,
+        -spent,
+        [(b, -n) for b, n in shares],
+        act.last.available_after,
+    )
 
 
 def _title(charge: Charge | None) -> str:
@@ -111,16 +120,23 @@ def _release(act: Act, charge: Charge | None) -> Line:
     return Line(act.at, "back", "Not charged", sentence, 0, [], act.last.available_after)
 
 
-def _renew(act: Act, charge: Charge | None) -> Line:
+def _replaced(act: Act) -> str:
+    """What became of the monthly bucket where an act replaced it (T3), and that the rest stayed (U4)."""
     before, given = act.moved("expiry"), act.moved("grant")
     rest = act.last.available_after - given
-    if not before:
-        sentence = f"{words.credits(given)} for this period."
-    else:
-        sentence = f"Monthly went from {words.number(before)} to {words.number(given)}"
-        sentence += f"; your other {words.number(rest)} stayed." if rest else "."
-    title = "Monthly credits renewed" if given else "Monthly period ended"
-    return Line(act.at, "given" if given else "gone", title, sentence, given - before, _net(act), act.last.available_after)
+    stayed = f"; your other {words.number(rest)} stayed." if rest else "."
+    return f"Monthly went from {words.number(before)} to {words.number(given)}{stayed}"
+
+
+def _renew(act: Act, charge: Charge | None) -> Line:
+    given = act.moved("grant")
+    if not act.moved("expiry"):
+        return _plain(act, "given", "Monthly credits", f"{words.credits(given)} for this period.")
+    return _plain(
+        act,
+        *(("given", "Monthly credits renewed") if given else ("gone", "Monthly period ended")),
+        _replaced(act),
+    )
 
 
 def _net(act: Act) -> list[tuple[str, int]]:
@@ -136,31 +152,54 @@ def _end(act: Act, charge: Charge | None) -> Line:
 
 
 def _fail(act: Act, charge: Charge | None) -> Line:
-    sentence = f"A payment is missing, so {words.credits(act.moved())} of the monthly bucket wait for it. Add-on credits stay."
-    return _plain(act, "gone", "Payment missing", sentence)
+    if frozen := act.moved("freeze"):
+        text = f"{words.credits(frozen, 'monthly')} wait until it is settled. Add-on credits stay."
+    else:
+        text = f"{words.credits(act.moved('expiry'))} of the last period ended. Add-on credits stay."
+    return _plain(act, "gone", "Payment missing", text)
 
 
 def _pay(act: Act, charge: Charge | None) -> Line:
-    given, thawed = act.moved("grant"), act.moved("thaw")
-    parts = [f"{words.credits(thawed)} can be spent again" if thawed else "", f"{words.credits(given)} arrived" if given else ""]
-    return _plain(act, "given", "Payment received", f"{words.listed(part for part in parts if part)}.")
+    return _plain(act, "given", "Payment received", _arrived(act))
+
+
+def _resume(act: Act, charge: Charge | None) -> Line:
+    return _plain(act, "given", "Plan resumed", _arrived(act))
 
 
 def _change(act: Act, charge: Charge | None) -> Line:
-    given = act.moved("grant", "monthly")
-    return _plain(act, "given", "Plan changed", f"{words.credits(given)} joined this period's monthly credits.")
+    return _plain(act, "given", "Plan changed", _arrived(act))
+
+
+def _trial(act: Act, charge: Charge | None) -> Line:
+    return _plain(act, "given", "Trial credits", _arrived(act))
+
+
+def _arrived(act: Act) -> str:
+    """What came into the monthly bucket, and how."""
+    if act.moved("expiry"):
+        return _replaced(act)
+    given, thawed = act.moved("grant"), act.moved("thaw")
+    parts = [f"{words.credits(thawed)} can be spent again"] if thawed else []
+    parts += [f"{words.credits(given)} joined this period's monthly credits"] if given else []
+    return f"{words.listed(parts)}."
 
 
 def _grant(act: Act, charge: Charge | None) -> Line:
     (kind, amount), *_ = act.by_bucket("grant")
     stay = " They never expire." if kind == "addon" else ""
     reason = f" {act.last.reason.strip().rstrip('.')}." if act.last.reason else ""
-    return _plain(act, "given", f"{words.bucket(kind).capitalize()} credits", f"{words.credits(amount)} added.{stay}{reason}")
+    title = "Top-up" if act.kind == "topup" else f"{words.bucket(kind).capitalize()} credits"
+    return _plain(act, "given", title, f"{words.credits(amount)} added.{stay}{reason}")
 
 
 def _reverse(act: Act, charge: Charge | None) -> Line:
     back, lapsed = _net(act), act.moved("reversal", target="expired")
-    sentence = f"Given back: {words.listed(f'{words.number(n)} to {words.bucket(b)}' for b, n in back)}." if back else ""
+    sentence = (
+        f"Given back: {words.listed(f'{words.number(n)} to {words.bucket(b)}' for b, n in back)}."
+        if back
+        else ""
+    )
     if lapsed:
         sentence += f" {words.credits(lapsed)} belonged to a period that is over and lapsed."
     return _plain(act, "back", "Given back", sentence.strip())
@@ -172,16 +211,25 @@ def _revoke(act: Act, charge: Charge | None) -> Line:
 
 
 def _expire(act: Act, charge: Charge | None) -> Line:
-    return _plain(act, "gone", "Expired", f"{words.listed(f'{n:,} {words.bucket(b)}' for b, n in act.by_bucket('expiry'))} expired.")
+    return _plain(
+        act,
+        "gone",
+        "Expired",
+        f"{words.listed(f'{n:,} {words.bucket(b)}' for b, n in act.by_bucket('expiry'))} expired.",
+    )
 
 
 def _other(act: Act, charge: Charge | None) -> Line:
-    return _plain(act, "still", act.kind.replace("_", " ").capitalize(), f"{words.credits(act.moved())} moved.")
+    return _plain(
+        act, "still", act.kind.replace("_", " ").capitalize(), f"{words.credits(act.moved())} moved."
+    )
 
 
 def _plain(act: Act, tone: Tone, title: str, sentence: str) -> Line:
     net = _net(act)
-    return Line(act.at, tone, title, sentence, sum(change for _, change in net), net, act.last.available_after)
+    return Line(
+        act.at, tone, title, sentence, sum(change for _, change in net), net, act.last.available_after
+    )
 
 
 BUILDERS = {
@@ -192,7 +240,10 @@ BUILDERS = {
     "payment_failure": _fail,
     "payment": _pay,
     "plan_change": _change,
+    "resumption": _resume,
+    "trial": _trial,
     "grant": _grant,
+    "topup": _grant,
     "reversal": _reverse,
     "revocation": _revoke,
     "expiry": _expire,

@@ -1,4 +1,5 @@
-"""Who is reading: a session token in a cookie that scripts can't read, and the proof that a form came from our own page."""
+"""Who is reading: a session token in a cookie that scripts can't read, and the proof that a form came from
+our own page."""
 
 import hashlib
 import hmac
@@ -47,12 +48,15 @@ async def reader(ctx: Context, request: Request) -> Reader:
 
 
 async def writer(ctx: Context, request: Request) -> Reader:
-    """The reader, whose form this is: another site can make a browser send its cookie, but doesn't know the proof."""
+    """The reader, whose form this is: another site can make a browser send its cookie, but doesn't know the
+    proof."""
     check_site(request)
     who = await reader(ctx, request)
     given = (await request.form()).get(CSRF_FIELD, "")
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), who.csrf.encode()):
-        raise Forbidden("This page was out of date, so nothing was changed. Please look again and repeat what you wanted.")
+        raise Forbidden(
+            "This page was out of date, so nothing was changed. Please look again and repeat what you wanted."
+        )
     return who
 
 
@@ -63,8 +67,11 @@ def check_site(request: Request) -> None:
 
 
 def remember(response: Response, request: Request, token: str) -> None:
-    """Sets the session's cookie. It ends with the browser's session at the latest, and the token by itself long before."""
-    response.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/")
+    """Sets the session's cookie. It ends with the browser's session at the latest, and the token by itself
+    long before."""
+    response.set_cookie(
+        COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/"
+    )
 
 
 def forget(response: Response) -> None:

@@ -1,4 +1,5 @@
-"""The Subscriptions page and the pages where one thinks before acting. Reading only: `acts` has what changes something."""
+"""The Subscriptions page and the pages where one thinks before acting. Reading only: `acts` has what
+changes something."""
 
 import secrets
 from typing import Any, cast, get_args
@@ -24,7 +25,8 @@ async def show(request: Request) -> Response:
     who = await reader(ctx, request)
     found = await overview(ctx, who.who, who.account)
     facts = answers.Facts(found.balance, found.main, found.renewed, request.app.state.brand.support)
-    interval = "year" if request.query_params.get("interval") == "year" else "month"
+    interval = request.query_params.get("interval") or (found.main.interval if found.main else "month")
+    interval = "year" if interval == "year" else "month"
     return render(
         request,
         "subscriptions.html",
@@ -52,7 +54,9 @@ def _common(ctx: Context, who: Reader, found: Overview) -> dict[str, Any]:
 def offers(catalog: Catalog, interval: Interval, main: Subscription | None) -> list[tuple[Plan, bool]]:
     """The plans on sale for an interval, each with whether it is the one that runs."""
     on_sale = [plan for plan in catalog.plans.values() if interval in plan.prices]
-    return [(plan, main is not None and (plan.id, interval) == (main.plan, main.interval)) for plan in on_sale]
+    return [
+        (plan, main is not None and (plan.id, interval) == (main.plan, main.interval)) for plan in on_sale
+    ]
 
 
 async def older(request: Request) -> Response:
@@ -111,13 +115,19 @@ def chosen(catalog: Catalog, given: Any) -> tuple[Plan, Interval]:
     """The plan and interval that a form names. Raises Invalid."""
     plan, interval = catalog.plans.get(str(given.get("plan"))), str(given.get("interval"))
     if plan is None or interval not in get_args(Interval) or interval not in plan.prices:
-        raise Invalid("This plan is not on offer (any more). Please choose one of those on the Subscriptions page.", errors=[])
+        raise Invalid(
+            "This plan is not on offer (any more). Please choose one of those on the Subscriptions page.",
+            errors=[],
+        )
     return plan, cast(Interval, interval)
 
 
 async def previewed(ctx: Context, who: Reader, main: Subscription, plan: str, interval: Interval) -> Preview:
-    """What a change would do; where the state allows no change at once (B5), what it would do at the renewal."""
+    """What a change would do; where the state allows no change at once (B5), what it would do at the
+    renewal."""
     try:
         return await subscriptions.preview(ctx, who.who, main.id, plan=plan, interval=interval)
     except Conflict:
-        return await subscriptions.preview(ctx, who.who, main.id, plan=plan, interval=interval, policy="at_renewal")
+        return await subscriptions.preview(
+            ctx, who.who, main.id, plan=plan, interval=interval, policy="at_renewal"
+        )

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from coinpurse.app import accounts, ledger, subscriptions, wallets
+from coinpurse.app import accounts, grants, ledger, subscriptions, wallets
 from coinpurse.app.context import Context, Who
-from coinpurse.domain.credits import Account, Balance, Charge, Entry, Subscription
+from coinpurse.domain.credits import Account, Balance, Charge, Entry, Grant, Subscription
 from coinpurse.web import history
 from coinpurse.web.answers import Renewed
 
@@ -33,6 +33,7 @@ class Overview:
     balance: Balance
     running: list[Subscription]
     ended: Subscription | None
+    addons: list[Grant]
     history: History
     renewed: Renewed | None
 
@@ -50,9 +51,10 @@ class Overview:
 async def overview(ctx: Context, who: Who, account: str) -> Overview:
     """Everything at once; the balance first, so that the account is up to date for the rest (T4)."""
     balance = await wallets.balance(ctx, who, account)
-    owner, all_of_them, past = await asyncio.gather(
+    owner, all_of_them, given, past = await asyncio.gather(
         accounts.get_account(ctx, who, account),
         subscriptions.subscriptions(ctx, who, account),
+        grants.grants(ctx, who, account),
         read_history(ctx, who, account),
     )
     over = [one for one in all_of_them if one.status == "ended"]
@@ -61,6 +63,7 @@ async def overview(ctx: Context, who: Who, account: str) -> Overview:
         balance=balance,
         running=[one for one in all_of_them if one.status != "ended"],
         ended=over[-1] if over else None,
+        addons=[grant for grant in given if grant.kind == "addon"],
         history=past,
         renewed=await _renewed(ctx, who, balance, past.acts),
     )
@@ -74,7 +77,8 @@ async def _renewed(ctx: Context, who: Who, balance: Balance, recent: Sequence[hi
     before = await wallets.balance(ctx, who, balance.account, at=period.start - INSTANT)
     if not before.monthly.allocation:
         return None
-    # A test clock may stand at the very instant, with charges after the renewal: the ledger knows which came first.
+    # A test clock may stand at the very instant, with charges after the renewal: the ledger knows which
+    # came first.
     act = next((act for act in recent if act.kind == "renewal" and act.at == period.start), None)
     if act:
         after = act.moved("grant", "monthly")
@@ -85,8 +89,8 @@ async def _renewed(ctx: Context, who: Who, balance: Balance, recent: Sequence[hi
 
 
 async def read_history(ctx: Context, who: Who, account: str, cursor: str | None = None) -> History:
-    """A page of the history, from a cursor of the entries. Acts are never cut in two, so a page may look into the next page of
-    entries."""
+    """A page of the history, from a cursor of the entries. Acts are never cut in two, so a page may look
+    into the next page of entries."""
     found: list[Entry] = []
     more = cursor
     while True:
@@ -119,4 +123,7 @@ def _fill(acts: list[history.Act]) -> list[history.Act]:
 async def _charges(ctx: Context, who: Who, acts: Sequence[history.Act]) -> dict[str, Charge]:
     """What the charges among the acts were for."""
     ids = [act.id for act in acts if act.kind == "charge" and act.id]
-    return {charge.id: charge for charge in await asyncio.gather(*(wallets.get_charge(ctx, who, id) for id in ids))}
+    return {
+        charge.id: charge
+        for charge in await asyncio.gather(*(wallets.get_charge(ctx, who, id) for id in ids))
+    }

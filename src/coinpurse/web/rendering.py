@@ -28,7 +28,8 @@ NOTES = {
 
 
 def environment(*folders: Path) -> Environment:
-    """Templates with escaping always on and typing errors never silent; other apps may add their folders in front."""
+    """Templates with escaping always on and typing errors never silent; other apps may add their folders in
+    front."""
     made = Environment(
         loader=FileSystemLoader([*folders, HERE / "templates"]),
         autoescape=True,
@@ -36,7 +37,20 @@ def environment(*folders: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("number", "credits", "compact", "day", "moment", "clock", "machine", "money", "per_credit", "every", "bucket", "amount_of_money")
+    names = (
+        "number",
+        "credits",
+        "compact",
+        "day",
+        "moment",
+        "clock",
+        "machine",
+        "money",
+        "per_credit",
+        "every",
+        "bucket",
+        "amount_of_money",
+    )
     made.filters.update({name: getattr(words, name) for name in names})
     made.globals["asset"] = ASSETS.url
     made.globals["plan_name"] = words.plan_name
@@ -57,12 +71,17 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
 
 
 def go(request: Request, where: str, note: str | None = None) -> Response:
-    """Leads on after a form (303). Leaving the site goes by `Refresh`, since a form may lead to our own pages only."""
-    if where.startswith("/") and not where.startswith(("//", "/\\")) or where.startswith(str(request.base_url)):
+    """Leads on after a form (303). Leaving the site goes by `Refresh`, since a form may lead to our own
+    pages only."""
+    if (where.startswith("/") and not where.startswith(("//", "/\\"))) or where.startswith(
+        str(request.base_url)
+    ):
         response: Response = RedirectResponse(where, 303)
     else:
         response = render(request, "leaving.html", where=where)
         response.headers["Refresh"] = f"0; url={where}"
     if note:
-        response.set_cookie(NOTE, note, max_age=60, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+        response.set_cookie(
+            NOTE, note, max_age=60, httponly=True, samesite="lax", secure=request.url.scheme == "https"
+        )
     return response

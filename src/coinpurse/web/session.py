@@ -1,4 +1,5 @@
-"""The browser's session: set from a token that the app's own server made with `create_session`, and lent to the pill."""
+"""The browser's session: set from a token that the app's own server made with `create_session`, and lent to
+the pill."""
 
 import json
 from typing import Any
@@ -15,8 +16,9 @@ MOST_BODY = 16_384
 
 
 async def start(request: Request) -> Response:
-    """POST /session {token, next?}: takes a token from the body (never from the address) and keeps it in a cookie. A form is led on to
-    `next`, a path on this site, by default the Subscriptions page; JSON is answered 204."""
+    """POST /session {token, next?}: takes a token from the body (never from the address) and keeps it in a
+    cookie. A form is led on to `next`, a path on this site, by default the Subscriptions page; JSON is
+    answered 204."""
     try:
         fields, is_form = await _body(request)
         token, where = fields.get("token"), fields.get("next") or "/subscriptions"
@@ -51,12 +53,18 @@ def _wants_json(request: Request) -> bool:
 
 def _local(where: Any) -> str:
     """A path on this site; anything else would lead readers astray."""
-    safe = isinstance(where, str) and where.startswith("/") and not where.startswith(("//", "/\\")) and where.isprintable()
+    safe = (
+        isinstance(where, str)
+        and where.startswith("/")
+        and not where.startswith(("//", "/\\"))
+        and where.isprintable()
+    )
     return where if safe else "/subscriptions"
 
 
 async def show(request: Request) -> Response:
-    """GET /session: the token, lent to the pill on our own pages: {token, expires_at}. Other sites can't read it."""
+    """GET /session: the token, lent to the pill on our own pages: {token, expires_at}. Other sites can't
+    read it."""
     try:
         who = await reader(request.app.state.ctx, request)
     except CoinpurseError as refused:
@@ -72,5 +80,11 @@ async def end(request: Request) -> Response:
 
 
 def _problem(refused: CoinpurseError) -> Response:
-    body = {"type": "about:blank", "title": refused.title, "status": refused.status, "code": refused.code, "detail": refused.detail}
+    body = {
+        "type": "about:blank",
+        "title": refused.title,
+        "status": refused.status,
+        "code": refused.code,
+        "detail": refused.detail,
+    }
     return JSONResponse({**body, **refused.fields}, refused.status, media_type="application/problem+json")

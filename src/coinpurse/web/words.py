@@ -18,9 +18,9 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
-def credits(count: int) -> str:
-    """1 → 1 credit, 1234 → 1,234 credits."""
-    return f"{count:,} credit{'' if count == 1 else 's'}"
+def credits(count: int, kind: str = "") -> str:
+    """1 → 1 credit, 1234 → 1,234 credits; with a kind: 1,234 monthly credits."""
+    return f"{count:,} {kind}{' ' if kind else ''}credit{'' if count == 1 else 's'}"
 
 
 def compact(count: int) -> str:

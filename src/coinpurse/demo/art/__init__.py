@@ -21,11 +21,12 @@ STYLES: dict[str, Paint] = {
 }
 
 WORDS: dict[str, str] = {
-    "landscape": "landscape mountain mountains hill hills lake valley forest sunset sunrise dawn dusk horizon alps "
-    "sea ocean river moon fjord island fog morning evening harbor harbour boat",
-    "mandala": "mandala flower flowers rose lotus ornament pattern lace star snowflake kaleidoscope symmetry jewel sun",
-    "nebula": "nebula galaxy space cosmos universe dream smoke clouds aurora magic fire storm planet stars ink",
-    "papercut": "papercut paper map canyon cave desert dunes layers coral topography island reef leaves dragon",
+    "landscape": "landscape mountain mountains hill hills lake valley forest sunset sunrise dawn dusk "
+    "horizon alps sea ocean river moon fjord island fog morning evening harbor harbour boat",
+    "mandala": "mandala flower flowers rose lotus ornament pattern lace star snowflake kaleidoscope "
+    "symmetry jewel sun",
+    "nebula": "nebula galaxy space cosmos universe dream smoke clouds aurora magic fire storm planet stars",
+    "papercut": "papercut paper map canyon cave desert dunes layers coral topography reef leaves dragon",
     "silk": "silk wind hair water wave waves thread flow music dance feather fur river grass whale",
     "tiles": "tiles bauhaus poster geometric geometry city mosaic quilt retro modern abstract squares robot",
 }
@@ -35,7 +36,7 @@ def paint(prompt: str, *, take: int = 0, size: int = 768) -> Image.Image:
     """Paints a prompt. `take` tells several pictures of one prompt apart; `size` is the side in pixels."""
     words = re.findall(r"[a-z]+", prompt.casefold())
     digest = hashlib.sha256(f"{' '.join(prompt.casefold().split())}\n{take}".encode()).digest()
-    rng = Random(digest)  # noqa: S311 - a picture needs chance, not secrecy
+    rng = Random(digest)
     style = _style(words, rng)
     palette = colors.choose(words, rng)
     return STYLES[style](rng, palette, size, words)

@@ -1,8 +1,9 @@
-"""What every style paints with: noise, light, grain, warping. All sizes are shares of the canvas, so that a picture
-painted larger is the same picture with more detail."""
+"""What every style paints with: noise, light, grain, warping. All sizes are shares of the canvas, so that a
+picture painted larger is the same picture with more detail."""
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -50,13 +51,14 @@ def _extrema(shades: Image.Image) -> tuple[int, int]:
 
 
 def warp(image: Image.Image, shift: Callable[[float, float], Point], cells: int = 24) -> Image.Image:
-    """Bends an image: each point (x, y) shows what stood at (x, y) + shift(x, y); all in shares of the canvas."""
+    """Bends an image: each point (x, y) shows what stood at (x, y) + shift(x, y); all in shares of the
+    canvas."""
     size = image.width
     knots = [round(size * i / cells) for i in range(cells + 1)]
     bent = {(x, y): _bent(x, y, shift, size) for x in knots for y in knots}
     mesh = []
-    for left, right in zip(knots, knots[1:], strict=False):
-        for top, bottom in zip(knots, knots[1:], strict=False):
+    for left, right in pairwise(knots):
+        for top, bottom in pairwise(knots):
             corners = bent[left, top] + bent[left, bottom] + bent[right, bottom] + bent[right, top]
             mesh.append(((left, top, right, bottom), corners))
     return image.transform(image.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
@@ -70,7 +72,8 @@ def _bent(x: int, y: int, shift: Callable[[float, float], Point], size: int) -> 
 def swirl(rng: Random, strength: float) -> Callable[[float, float], Point]:
     """A smooth random displacement, for `warp`."""
     waves = [
-        (rng.uniform(2, 9), rng.uniform(2, 9), rng.uniform(0, math.tau), rng.uniform(0, math.tau)) for _ in range(4)
+        (rng.uniform(2, 9), rng.uniform(2, 9), rng.uniform(0, math.tau), rng.uniform(0, math.tau))
+        for _ in range(4)
     ]
 
     def shift(x: float, y: float) -> Point:
@@ -86,9 +89,13 @@ def glow(image: Image.Image, center: Point, radius: float, color: RGB, strength:
     # Pillow's radial gradient reaches 180 at the middle of its sides and 255 in its corners.
     size = image.width
     side = max(2, round(radius * size * 2))
-    fall = Image.radial_gradient("L").point([round(max(0, 180 - v) ** 2 / 127 * strength) for v in range(256)])
+    fall = Image.radial_gradient("L").point(
+        [round(max(0, 180 - v) ** 2 / 127 * strength) for v in range(256)]
+    )
     mask = Image.new("L", image.size, 0)
-    mask.paste(fall.resize((side, side)), (round(center[0] * size) - side // 2, round(center[1] * size) - side // 2))
+    mask.paste(
+        fall.resize((side, side)), (round(center[0] * size) - side // 2, round(center[1] * size) - side // 2)
+    )
     return Image.composite(ImageChops.screen(image, Image.new("RGB", image.size, color)), image, mask)
 
 
@@ -109,7 +116,9 @@ def bloom(image: Image.Image, radius: float, strength: float) -> Image.Image:
     """Lets bright parts shine into their surroundings, as a lens does."""
     size = image.width
     small = image.resize((size // 3, size // 3), Image.Resampling.BOX)
-    soft = small.filter(ImageFilter.GaussianBlur(radius * size / 3)).resize(image.size, Image.Resampling.BICUBIC)
+    soft = small.filter(ImageFilter.GaussianBlur(radius * size / 3)).resize(
+        image.size, Image.Resampling.BICUBIC
+    )
     return Image.blend(image, ImageChops.screen(image, soft), strength)
 
 
@@ -128,7 +137,9 @@ def grain(image: Image.Image, rng: Random, strength: float = 0.05) -> Image.Imag
     for x in range(0, image.width, side):
         for y in range(0, image.height, side):
             sheet.paste(tile, (x, y))
-    return Image.blend(image, ImageChops.soft_light(image, Image.merge("RGB", (sheet, sheet, sheet))), strength * 2)
+    return Image.blend(
+        image, ImageChops.soft_light(image, Image.merge("RGB", (sheet, sheet, sheet))), strength * 2
+    )
 
 
 def ridge(rng: Random, points: int, roughness: float) -> list[float]:

@@ -34,24 +34,33 @@ PALETTES = (
     _palette("forest", "0d1f18 1f4633 4b7a4a a3b76a f0e9bf e2703a", "forest tree green moss jungle garden"),
     _palette("night", "070b1e 14204a 2f3f86 7b7fc4 dcd8f5 ffd97a", "night midnight star stars moon dream"),
     _palette("ember", "1b0a0c 571218 a8281f ee6a2c fbc46a fff3d6", "ember fire lava autumn red warm dragon"),
-    _palette("desert", "2e1a1f 7a3b36 c4704d e9b27a f8e6c4 3f9aa3", "desert dune dunes sand canyon gold golden"),
-    _palette("orchid", "1d1030 52267a 9a46b4 dd8ad0 fbe0f0 6fe3d0", "orchid violet purple lilac magic lavender"),
-    _palette("ice", "0c2140 2b5a8a 6fa5c9 b9dcea f6fbfb e9556b", "ice white snow winter frost arctic cold glacier"),
+    _palette(
+        "desert", "2e1a1f 7a3b36 c4704d e9b27a f8e6c4 3f9aa3", "desert dune dunes sand canyon gold golden"
+    ),
+    _palette(
+        "orchid", "1d1030 52267a 9a46b4 dd8ad0 fbe0f0 6fe3d0", "orchid violet purple lilac magic lavender"
+    ),
+    _palette(
+        "ice", "0c2140 2b5a8a 6fa5c9 b9dcea f6fbfb e9556b", "ice white snow winter frost arctic cold glacier"
+    ),
     _palette("aurora", "04121f 0b3b46 14806a 59d195 d9f7c4 c77dff", "aurora teal northern lights neon alien"),
     _palette("rose", "2a0f1e 6d1f3f b94a63 ee9aa0 fde7e0 2f7f79", "rose pink love blossom flower cherry"),
     _palette("ink", "14161c 343a46 6f7784 b8bcc0 f3efe6 c8452f", "ink zen fog mist rain grey black"),
-    _palette("meadow", "16323a 2f6b5e 79a86b e6cf6b fdf6d8 e4574f", "meadow yellow summer field lemon happy sunny"),
+    _palette(
+        "meadow", "16323a 2f6b5e 79a86b e6cf6b fdf6d8 e4574f", "meadow yellow summer field lemon happy sunny"
+    ),
     _palette("harbor", "0f1c3f 27477a 5f88a8 d8a27c f7e3c8 d9483b", "harbor harbour city town boat port"),
 )
 
 
 #: Words that name a colour; they win over words that only suggest one.
-COLORS = frozenset("blue green red gold golden violet purple lilac lavender pink grey black white yellow teal".split())
+COLORS = "blue green red gold golden violet purple lilac lavender pink grey black white yellow teal"
 
 
 def choose(words: list[str], rng: Random) -> Palette:
-    """The palette that a word of the prompt asks for (colours first, then the first such word), else one by chance."""
-    for word in sorted(words, key=lambda w: w not in COLORS):
+    """The palette that a word of the prompt asks for (colours first, then the first such word), else one by
+    chance."""
+    for word in sorted(words, key=lambda w: w not in COLORS.split()):
         asked = [palette for palette in PALETTES if word in palette.words]
         if asked:
             return asked[0]

@@ -14,7 +14,10 @@ POINTS = 256
 def paint(rng: Random, palette: Palette, size: int, words: list[str]) -> Image.Image:
     """A landscape; a word like "lake" or "sea" puts water before it."""
     night = palette.name in {"night", "aurora"} or bool({"night", "moon", "stars", "star"} & set(words))
-    lake = bool({"lake", "sea", "ocean", "water", "river", "reflection", "boat"} & set(words)) or rng.random() < 0.3
+    lake = (
+        bool({"lake", "sea", "ocean", "water", "river", "reflection", "boat"} & set(words))
+        or rng.random() < 0.3
+    )
     horizon = rng.uniform(0.52, 0.62)
     sun = (rng.uniform(0.25, 0.75), horizon * rng.uniform(0.35, 0.75))
     image = _sky(rng, palette, size, night)
@@ -40,7 +43,11 @@ def _clouds(rng: Random, palette: Palette, image: Image.Image, night: bool) -> I
     flat = layer.resize((size, size), Image.Resampling.BICUBIC, box=(0, 0, size / 3, size))
     strength = 0.35 if night else rng.uniform(0.4, 0.8)
     mask = flat.point([round(max(0, level - 130) * 2.0 * strength) for level in range(256)])
-    fade = Image.linear_gradient("L").resize((size, size)).point([max(0, 255 - level * 2) for level in range(256)])
+    fade = (
+        Image.linear_gradient("L")
+        .resize((size, size))
+        .point([max(0, 255 - level * 2) for level in range(256)])
+    )
     color = along(palette.ramp, 0.45 if night else 0.92)
     return Image.composite(Image.new("RGB", image.size, color), image, ImageChops.multiply(mask, fade))
 

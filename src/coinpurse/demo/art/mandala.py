@@ -15,7 +15,9 @@ Ring = Callable[[ImageDraw.ImageDraw, "Band"], None]
 class Band:
     """Where one ring lies: between two radii (in pixels), repeated `count` times, in one colour."""
 
-    def __init__(self, center: float, inner: float, outer: float, count: int, turn: float, color: RGB) -> None:
+    def __init__(
+        self, center: float, inner: float, outer: float, count: int, turn: float, color: RGB
+    ) -> None:
         self.center, self.inner, self.outer = center, inner, outer
         self.count, self.turn, self.color = count, turn, color
         self.line = max(1, round(center * 0.0028))
@@ -64,8 +66,12 @@ def _petals(draw: ImageDraw.ImageDraw, band: Band) -> None:
         left = [_petal(band, start, end, angle, half, i / 14) for i in range(15)]
         right = [_petal(band, start, end, angle, -half, i / 14) for i in range(14, -1, -1)]
         draw.polygon(left + right, fill=(*band.color, 150))
-        draw.line([*left, *right, left[0]], fill=(*mix(band.color, (255, 255, 255), 0.3), 235), width=band.line)
-        draw.line([band.at(start, angle), band.at(end * 0.93, angle)], fill=(*band.color, 150), width=band.line)
+        draw.line(
+            [*left, *right, left[0]], fill=(*mix(band.color, (255, 255, 255), 0.3), 235), width=band.line
+        )
+        draw.line(
+            [band.at(start, angle), band.at(end * 0.93, angle)], fill=(*band.color, 150), width=band.line
+        )
 
 
 def _petal(band: Band, start: float, end: float, angle: float, half: float, share: float) -> Point:
@@ -93,7 +99,9 @@ def _rays(draw: ImageDraw.ImageDraw, band: Band) -> None:
         for part in (-1, 0, 1):
             lean = angle + part * math.pi / band.count / 2.2
             reach = band.outer if part == 0 else band.inner + (band.outer - band.inner) * 0.62
-            draw.line([band.at(band.inner, angle), band.at(reach, lean)], fill=(*band.color, 220), width=band.line)
+            draw.line(
+                [band.at(band.inner, angle), band.at(reach, lean)], fill=(*band.color, 220), width=band.line
+            )
 
 
 def _arches(draw: ImageDraw.ImageDraw, band: Band) -> None:
@@ -133,6 +141,11 @@ def _circle(draw: ImageDraw.ImageDraw, band: Band, radius: float, alpha: int) ->
 
 
 def _heart(draw: ImageDraw.ImageDraw, palette: Palette, fine: int, radius: float) -> None:
-    for share, color in ((1.0, palette.ramp[-1]), (0.78, palette.ramp[0]), (0.6, palette.accent), (0.25, palette.ramp[-1])):
+    for share, color in (
+        (1.0, palette.ramp[-1]),
+        (0.78, palette.ramp[0]),
+        (0.6, palette.accent),
+        (0.25, palette.ramp[-1]),
+    ):
         r = radius * share
         draw.ellipse((fine / 2 - r, fine / 2 - r, fine / 2 + r, fine / 2 + r), fill=(*color, 255))

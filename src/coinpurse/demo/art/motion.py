@@ -18,7 +18,7 @@ Frame = Callable[[Image.Image, float], Image.Image]
 
 def animate(still: Image.Image, seconds: int, seed: str) -> bytes:
     """An animated WebP of `seconds` seconds, as bytes. The movement is chosen by the seed."""
-    rng = Random(hashlib.sha256(seed.encode()).digest())  # noqa: S311 - a picture needs chance, not secrecy
+    rng = Random(hashlib.sha256(seed.encode()).digest())
     move = rng.choice((_breathe, _drift, _sway))(rng)
     still = still.resize((SIDE * 5 // 4, SIDE * 5 // 4), Image.Resampling.LANCZOS)
     count = seconds * FRAMES_PER_SECOND

@@ -25,7 +25,8 @@ def paint(rng: Random, palette: Palette, size: int, words: list[str]) -> Image.I
 
 
 def _heights(rng: Random, size: int) -> Image.Image:
-    """Smooth hills around a hollow, as floats: with only 256 heights the edges of the paper would be ragged."""
+    """Smooth hills around a hollow, as floats: with only 256 heights the edges of the paper would be
+    ragged."""
     hills = warp(noise(rng, 768, rng.choice((2, 2, 3)), 3), swirl(rng, 0.12))
     dip = Image.radial_gradient("L").resize(hills.size, Image.Resampling.BICUBIC)
     hills = Image.blend(hills, dip, rng.uniform(0.3, 0.6)).convert("F")

@@ -28,7 +28,8 @@ visibility:hidden}
 :host(:hover) div,a:focus-visible~div{visibility:visible}
 :host([quiet]) div,:host(:not([stale])) i{display:none}
 p{display:flex;justify-content:space-between;gap:2em;margin:0}
-small{display:block;color:var(--dim);margin-bottom:.3em}
+small{display:block;color:var(--dim)}
+p~p{margin-top:.4em}
 output{position:absolute;clip-path:inset(50%);white-space:nowrap}
 @media (forced-colors:active){svg{fill:LinkText;stroke:Canvas}}`;
 
@@ -174,12 +175,12 @@ class CreditsPill extends HTMLElement {
 
   #explain({ buckets: { monthly, addon, other }, held }) {
     const words = this.#words, rows = [], row = (kind, count, ...notes) =>
-      rows.push(make("p", make("span", words[kind]), make("b", this.#full(count))), make("small", notes.join(" ")));
+      rows.push(make("p", make("span", words[kind]), make("b", this.#full(count))), ...notes.map((note) => make("small", note)));
     const { available, allocation, renewing, renews_at } = monthly;
     const date = new Date(renews_at).toLocaleDateString(this.#lang, { dateStyle: "long", timeZone: "UTC" });
     if (allocation)
-      row("monthly", available, ...(renewing ? [words.renewing] : [words.of, this.#full(allocation)]),
-        ...(renews_at ? [words.resets, date] : []));
+      row("monthly", available, renewing ? words.renewing : `${words.of} ${this.#full(allocation)}`,
+        ...(renews_at ? [`${words.resets} ${date}`] : []));
     for (const { kind, available } of other) row(kind, available);
     row("addon", addon.available, words.never);
     if (held) row("held", held);
