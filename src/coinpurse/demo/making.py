@@ -133,10 +133,10 @@ def _video(gallery: Gallery, work: Work) -> Made:
 def _experiment(gallery: Gallery, work: Work) -> Made:
     """Two pictures in one; every other attempt fails half-way. Which one depends on the prompt and the
     attempt alone."""
-    first = art.paint(work.prompt, take=work.take, size=SIDE * 2)
+    first = art.paint(work.prompt, take=work.take, size=SIDE * 3 // 2)
     if fails(work.prompt, work.take):
         raise RuntimeError("the experiment did not converge")
-    second = art.paint(f"{work.prompt} dream", take=work.take + 1000, size=SIDE * 2)
+    second = art.paint(f"{work.prompt} dream", take=work.take + 1000, size=SIDE * 3 // 2)
     both = Image.blend(ImageChops.screen(first, second), ImageChops.multiply(first, second), 0.45)
     image = both.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     return Made(png(image), small(image), "png", SIDE)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 import uvicorn
 
-from coinpurse.app import upkeep
+from coinpurse import worker
 from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
 from coinpurse.demo import customers
@@ -22,7 +22,6 @@ from coinpurse.demo.works import Gallery
 from coinpurse.settings import Settings
 from coinpurse.wiring import open_context
 
-SWEEP_SECONDS = 5
 Say = Callable[[str], None]
 
 WELCOME = """
@@ -107,21 +106,7 @@ async def _run(settings: Settings, listener: socket.socket, say: Say) -> None:
 @asynccontextmanager
 async def open_demo(settings: Settings, say: Say = print) -> AsyncIterator[tuple[Context, Hub]]:
     """The database with the demo's customers in it, and what keeps it up to date."""
-    async with open_context(settings) as ctx, Hub(ctx) as hub:
+    async with open_context(settings) as ctx, Hub(ctx) as hub, worker.running(ctx):
         if await customers.ensure(ctx, Gallery(settings.home / "studio")):
             say("First start: three customers have moved in.")
-        sweeping = asyncio.create_task(_sweep(ctx))
-        try:
-            yield ctx, hub
-        finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
-
-
-async def _sweep(ctx: Context) -> None:
-    """Makes durable what time has made true. With it stopped every answer would be the same (T4)."""
-    while True:
-        await asyncio.sleep(SWEEP_SECONDS)
-        # A database that is away for a moment must not end the sweeping.
-        with contextlib.suppress(Exception):
-            await upkeep.sweep(ctx)
+        yield ctx, hub

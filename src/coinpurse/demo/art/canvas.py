@@ -54,7 +54,7 @@ def warp(image: Image.Image, shift: Callable[[float, float], Point], cells: int 
     """Bends an image: each point (x, y) shows what stood at (x, y) + shift(x, y); all in shares of the
     canvas."""
     size = image.width
-    knots = [round(size * i / cells) for i in range(cells + 1)]
+    knots = sorted({round(size * i / cells) for i in range(cells + 1)})
     bent = {(x, y): _bent(x, y, shift, size) for x in knots for y in knots}
     mesh = []
     for left, right in pairwise(knots):

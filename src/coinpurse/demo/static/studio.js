@@ -63,9 +63,8 @@ async function sayPrice() {
   const quantity = operation === "video.second" ? chosen.get("seconds") : 1;
   const turn = ++asked;
   const answer = await fetch(`/studio/quote?operation=${encodeURIComponent(operation)}&quantity=${quantity}`);
-  if (!answer.ok || turn !== asked) return;
-  const { text, affordable } = await answer.json();
-  price.textContent = affordable ? text : `${text}: more than you have`;
+  const { text, affordable } = answer.ok ? await answer.json() : {};
+  if (text && turn === asked) price.textContent = affordable ? text : `${text}: more than you have`;
 }
 form.addEventListener("change", sayPrice);
 document.addEventListener("credits", sayPrice);

@@ -26,7 +26,7 @@ div{position:absolute;z-index:9;inset-inline-end:0;top:100%;width:max-content;mi
 padding:.8em 1em;border-radius:.8em;box-sizing:border-box;box-shadow:0 8px 30px #0003;font-weight:400;
 visibility:hidden}
 :host(:hover) div,a:focus-visible~div{visibility:visible}
-:host([quiet]) div,:host(:not([stale])) i{display:none}
+:host([quiet]) div{display:none}
 p{display:flex;justify-content:space-between;gap:2em;margin:0}
 small{display:block;color:var(--dim)}
 p~p{margin-top:.4em}
@@ -43,7 +43,7 @@ const draw = (tag, ...rest) => put(document.createElementNS("http://www.w3.org/2
 
 class CreditsPill extends HTMLElement {
   #balance; #token; #life; #run; #words;
-  #number = make("span"); #link = make("a"); #rows = make("section"); #said = make("output");
+  #number = make("span"); #link = make("a"); #rows = make("section"); #note = make("i"); #said = make("output");
 
   connectedCallback() {
     if (!this.shadowRoot) this.#build();
@@ -73,7 +73,7 @@ class CreditsPill extends HTMLElement {
       draw("svg", { viewBox: "0 0 24 24", "aria-hidden": true }, draw("circle", { cx: 12, cy: 12, r: 11, stroke: "none" }),
         draw("path", { d: "M15 9.7a3.4 3.4 0 1 0 0 4.6M12 4.4a7.6 7.6 0 1 0 .1 0", fill: "none" })),
       this.#number);
-    root.append(this.#link, put(make("div", this.#rows, make("i", this.#words.stale)),
+    root.append(this.#link, put(make("div", this.#rows, this.#note),
       { id: "more", part: "details", role: "tooltip" }), this.#said);
     if (given) this.#balance = { available: +given, sequence: +this.getAttribute("sequence") };
     this.#write(given ? this.#short(+given) : this.textContent.match(/\d[\d.,]*[KMBT]?/)?.[0]);
@@ -170,6 +170,7 @@ class CreditsPill extends HTMLElement {
 
   #stale(stale) {
     this.toggleAttribute("stale", stale);
+    this.#note.textContent = stale ? this.#words.stale : "";
     this.#write(this.#number.textContent.replace("–", ""));
   }
 

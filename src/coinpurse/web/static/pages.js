@@ -7,7 +7,7 @@ function sayLocally(root) {
   if (zone === "UTC" || new Date().getTimezoneOffset() === 0) return;
   for (const time of root.querySelectorAll("dd time:not([title]), h1 time:not([title]), strong time:not([title])")) {
     const instant = new Date(time.dateTime);
-    time.title = instant.toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short" }) + " (" + zone + ")";
+    time.title = instant.toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short", hour12: false }) + " (" + zone + ")";
     const local = document.createElement("span");
     local.className = "local";
     local.textContent = time.title;
@@ -16,10 +16,13 @@ function sayLocally(root) {
 }
 
 /* Fetches this page anew and puts its living parts in place of the old, but not under a reader's hands. */
+let asked = 0;
 async function refresh() {
+  const turn = ++asked;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-  if (!answer.ok || answer.redirected) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const text = await answer.text();
+  if (!answer.ok || turn !== asked) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
     if (!next || part.contains(document.activeElement)) continue;
