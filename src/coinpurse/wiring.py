@@ -90,7 +90,8 @@ class Server:
 
 
 def create_server_app() -> Server:
-    """The API and the worker, on what the environment names; for uvicorn's `factory`."""
+    """The API, the web pages and the worker, on what the environment names; for uvicorn's `factory`."""
     from coinpurse.api import create_api
+    from coinpurse.web import create_web
 
-    return Server(create_api)
+    return Server(lambda ctx, hub: create_api(ctx, hub, create_web(ctx)))

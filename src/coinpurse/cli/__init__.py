@@ -8,7 +8,7 @@ from coinpurse.cli.books import check, migrate, verify
 from coinpurse.cli.credits import balance, charge, explain, grant
 from coinpurse.cli.doctor import doctor
 from coinpurse.cli.keys import keys
-from coinpurse.cli.serve import serve, worker
+from coinpurse.cli.serve import demo, serve, worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,6 +27,7 @@ def main(context: click.Context, traceback: bool) -> None:
 
 
 for command in (
+    demo,
     serve,
     worker,
     migrate,

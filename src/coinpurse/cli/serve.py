@@ -1,4 +1,4 @@
-"""The commands that run until they are stopped: serve and worker."""
+"""The commands that run until they are stopped: serve, demo and worker."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ port_option = click.option("--port", type=click.IntRange(1, 65535), default=8080
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @as_json
 def serve(host: str, port: int, workers: int, as_json: bool) -> None:
-    """Run the API and the worker until stopped (Ctrl-C, SIGTERM)."""
+    """Run the API, the web pages and the worker until stopped (Ctrl-C, SIGTERM)."""
     with kind_errors(as_json), _stopped_in_order():
         _refuse_a_taken_port(host, port, as_json)
         with database(settings()) as url:
@@ -55,6 +55,19 @@ def serve(host: str, port: int, workers: int, as_json: bool) -> None:
                 server_header=False,
                 timeout_graceful_shutdown=LAST_REQUESTS,
             )
+
+
+@click.command()
+@host_option
+@port_option
+@as_json
+def demo(host: str, port: int, as_json: bool) -> None:
+    """Run the sample app, Kreator Studio, with everything switched on."""
+    from coinpurse.demo.serve import run  # it brings a paint shop along, which no other command needs
+
+    with kind_errors(as_json), _stopped_in_order():
+        _refuse_a_taken_port(host, port, as_json)
+        run(settings(), host, port, say=click.echo)
 
 
 def _address(host: str, port: int) -> str:

@@ -1,0 +1,1 @@
+"""Kreator Studio, the sample app: pictures for credits, with everything of Coinpurse switched on."""

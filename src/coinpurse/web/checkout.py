@@ -1,0 +1,40 @@
+"""The built-in test checkout of the `manual` provider. No money moves: it is there to try things out.
+Whoever knows the address of a checkout may pay it, as with any payment page."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from coinpurse.app import checkouts
+from coinpurse.domain.errors import Conflict
+from coinpurse.web.identity import check_site
+from coinpurse.web.rendering import go, render
+
+HOME = "/subscriptions"
+
+
+async def show(request: Request) -> Response:
+    """GET /checkout/{id}"""
+    checkout = await checkouts.get_checkout(request.app.state.ctx, request.path_params["id"])
+    return render(request, "checkout.html", checkout=checkout, back=_back(checkout))
+
+
+async def pay(request: Request) -> Response:
+    """POST /checkout/{id}: the test provider says "paid". Twice is as good as once (P2)."""
+    check_site(request)
+    checkout = await checkouts.pay_checkout(request.app.state.ctx, request.path_params["id"])
+    if checkout.status != "paid":
+        raise Conflict("This checkout is no longer open. Please start again from the Subscriptions page.")
+    return go(request, _back(checkout), "paid")
+
+
+async def leave(request: Request) -> Response:
+    """POST /checkout/{id}/leave: back without having bought anything."""
+    check_site(request)
+    checkout = await checkouts.get_checkout(request.app.state.ctx, request.path_params["id"])
+    return go(request, _back(checkout), None if checkout.status == "paid" else "not_paid")
+
+
+def _back(checkout: checkouts.Checkout) -> str:
+    """Where the buyer came from; never an address that would run as a script."""
+    url = checkout.return_url or HOME
+    return url if url.startswith(("https://", "http://", "/")) else HOME

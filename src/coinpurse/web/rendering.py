@@ -1,0 +1,87 @@
+"""Templates, and the few words that every page needs."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from coinpurse.web import words
+from coinpurse.web.assets import Assets
+
+HERE = Path(__file__).parent
+ASSETS = Assets(HERE / "static", "/static")
+NOTE = "coinpurse_note"
+#: What a page says once after something was done. The cookie carries the name only.
+NOTES = {
+    "paid": "Paid. Your credits are here.",
+    "not_paid": "Nothing was bought.",
+    "cancelled": "Your plan is cancelled. You can undo this until it runs out.",
+    "ended": "Your plan has ended.",
+    "resumed": "Your plan goes on as before.",
+    "paused": "Your plan is paused.",
+    "changed": "Your plan is changed.",
+    "waiting": "The change is noted. It takes effect at your next renewal.",
+    "kept": "The change is dropped. Your plan stays as it is.",
+}
+
+
+def environment(*folders: Path) -> Environment:
+    """Templates with escaping always on and typing errors never silent; other apps may add their folders in
+    front."""
+    made = Environment(
+        loader=FileSystemLoader([*folders, HERE / "templates"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names = (
+        "number",
+        "credits",
+        "compact",
+        "day",
+        "moment",
+        "clock",
+        "machine",
+        "money",
+        "per_credit",
+        "every",
+        "bucket",
+        "amount_of_money",
+    )
+    made.filters.update({name: getattr(words, name) for name in names})
+    made.globals["asset"] = ASSETS.url
+    made.globals["plan_name"] = words.plan_name
+    return made
+
+
+TEMPLATES = environment()
+
+
+def render(request: Request, template: str, status: int = 200, **context: Any) -> Response:
+    """A page. A note that was left by the request before is said once."""
+    note = NOTES.get(request.cookies.get(NOTE, ""))
+    page = TEMPLATES.get_template(template)
+    response = HTMLResponse(page.render(brand=request.app.state.brand, note=note, **context), status)
+    if NOTE in request.cookies:
+        response.delete_cookie(NOTE, path="/")
+    return response
+
+
+def go(request: Request, where: str, note: str | None = None) -> Response:
+    """Leads on after a form (303). Leaving the site goes by `Refresh`, since a form may lead to our own
+    pages only."""
+    if (where.startswith("/") and not where.startswith(("//", "/\\"))) or where.startswith(
+        str(request.base_url)
+    ):
+        response: Response = RedirectResponse(where, 303)
+    else:
+        response = render(request, "leaving.html", where=where)
+        response.headers["Refresh"] = f"0; url={where}"
+    if note:
+        response.set_cookie(
+            NOTE, note, max_age=60, httponly=True, samesite="lax", secure=request.url.scheme == "https"
+        )
+    return response

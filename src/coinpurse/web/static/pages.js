@@ -1,0 +1,56 @@
+/* What scripts add to the pages: they follow the account live, say instants in the reader's own time as well, and keep a form from
+   being sent twice. Everything works without. */
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+function sayLocally(root) {
+  if (zone === "UTC" || new Date().getTimezoneOffset() === 0) return;
+  for (const time of root.querySelectorAll("dd time:not([title]), h1 time:not([title]), strong time:not([title])")) {
+    const instant = new Date(time.dateTime);
+    time.title = instant.toLocaleString(document.documentElement.lang, { dateStyle: "long", timeStyle: "short", hour12: false }) + " (" + zone + ")";
+    const local = document.createElement("span");
+    local.className = "local";
+    local.textContent = time.title;
+    time.append(local);
+  }
+}
+
+/* Fetches this page anew and puts its living parts in place of the old, but not under a reader's hands. */
+let asked = 0;
+async function refresh() {
+  const turn = ++asked;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+  const text = await answer.text();
+  if (!answer.ok || turn !== asked) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const next = fresh.getElementById(part.id);
+    if (!next || part.contains(document.activeElement)) continue;
+    for (const open of part.querySelectorAll("details[open]")) {
+      const same = next.querySelector("#" + open.id);
+      if (same) same.open = true;
+    }
+    part.replaceChildren(...next.childNodes);
+  }
+  sayLocally(document);
+}
+
+let shown = Number(document.querySelector("credits-pill")?.getAttribute("sequence"));
+let waiting;
+document.addEventListener("credits", ({ detail }) => {
+  if (detail.sequence === shown || !document.querySelector("[data-live]")) return;
+  shown = detail.sequence;
+  clearTimeout(waiting);
+  waiting = setTimeout(refresh, 150);
+});
+
+document.addEventListener("submit", (event) => {
+  const button = event.target.querySelector("button");
+  if (button?.ariaBusy === "true") return event.preventDefault();
+  if (button) button.ariaBusy = "true";
+});
+window.addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button[aria-busy]")) button.ariaBusy = null;
+});
+
+sayLocally(document);

@@ -1,0 +1,323 @@
+"""How the pill behaves with every kind of answer. The answers are made up where the real server can't be
+brought to give them; the pill, the page and the browser are real."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from e2e.studio import PILL
+
+NUMBER = f"{PILL} [part=chip] span"
+CHIP = f"{PILL} [part=chip]"
+SPOKEN = f"{PILL} output"
+TOKEN = {"token": "secret-token", "expires_at": "2999-01-01T00:00:00Z"}
+
+
+def balance(
+    available: int, sequence: int, *, held: int = 0, addon: int = 0, allocation: int = 1000, **more: Any
+) -> dict[str, Any]:
+    """A balance as the API gives it, far newer than anything that the real server has rendered."""
+    monthly: dict[str, Any] = {
+        "available": available - addon,
+        "held": held,
+        "frozen": 0,
+        "allocation": allocation,
+        "period": None,
+    }
+    monthly |= {"renews_at": "2026-12-14T10:00:00Z", "provisional": False, "renewing": False}
+    buckets = {"monthly": monthly, "addon": {"available": addon, "held": 0, "frozen": 0}, "other": []}
+    base = {
+        "account": "mia",
+        "as_of": "2026-11-14T10:00:00Z",
+        "sequence": 1000 + sequence,
+        "available": available,
+        "held": held,
+    }
+    return {**base, "buckets": buckets, "subscription": None, **more}
+
+
+class Server:
+    """Stands in for the API: what the stream says, and what a question is answered."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.events: list[dict[str, Any]] = []
+        self.stream_status, self.balance_status = 200, 200
+        self.asked: list[str] = []
+        self.tokens = 0
+        page.route("**/studio/token", self._token)
+        page.route("**/v1/me/stream", self._stream)
+        page.route("**/v1/me/balance", self._balance)
+
+    def _token(self, route: Route) -> None:
+        self.tokens += 1
+        route.fulfill(json=TOKEN)
+
+    def _stream(self, route: Route) -> None:
+        if route.request.headers["authorization"] != "Bearer secret-token":
+            route.continue_()  # another page's pill, with a token of its own
+            return
+        self.asked.append("stream")
+        parts = [f": hello\n\nevent: balance\nid: 1\ndata: {json.dumps(event)}\n\n" for event in self.events]
+        route.fulfill(status=self.stream_status, content_type="text/event-stream", body="".join(parts))
+
+    def _balance(self, route: Route) -> None:
+        self.asked.append("balance")
+        route.fulfill(status=self.balance_status, json=self.events[-1] if self.events else {})
+
+    def open(self, wait_for: str | None = None) -> None:
+        """Opens the studio."""
+        self.page.goto("/")
+        if wait_for:
+            expect(self.page.locator(NUMBER)).to_have_text(wait_for)
+
+
+@pytest.fixture
+def server(page: Page) -> Server:
+    """A page whose pill talks to a server that the test directs."""
+    return Server(page)
+
+
+def test_shows_what_the_stream_says(server: Server) -> None:
+    """The latest of several events is shown, and the details tell the buckets apart."""
+    server.events = [balance(1300, 5, addon=300), balance(1296, 6, addon=300, held=4)]
+    server.open("1,296")
+    server.page.locator(PILL).hover()
+    details = server.page.locator(f"{PILL} [role=tooltip]")
+    expect(details).to_be_visible()
+    expect(details).to_contain_text("Monthly996of 1,000resets 14 December 2026Add-on300never expireHeld4")
+
+
+def test_never_shows_an_older_number(server: Server) -> None:
+    """An answer that was overtaken changes nothing, nor does one that is older than what the server
+    rendered."""
+    server.events = [balance(900, 10), balance(950, 9), balance(800, 3)]
+    server.page.route("**/", lambda route: _rendered(route, available=990, sequence=8))
+    server.open("900")
+    server.events = [balance(1, 2)]
+    server.page.wait_for_timeout(1500)
+    expect(server.page.locator(NUMBER)).to_have_text("900")
+
+
+def _rendered(route: Route, available: int, sequence: int) -> None:
+    """The studio's page with another number in it."""
+    answer = route.fetch()
+    text = answer.text()
+    start = text.index(' available="')
+    end = text.index(">", start)
+    route.fulfill(
+        response=answer,
+        body=f'{text[:start]} available="{available}" sequence="{1000 + sequence}"{text[end:]}',
+    )
+
+
+def test_equal_sequence_and_later_instant_is_news(server: Server) -> None:
+    """What time alone has changed has the same sequence and a later instant: it is shown."""
+    server.events = [balance(500, 4), balance(480, 4, as_of="2026-11-14T10:00:00.5Z")]
+    server.open("480")
+
+
+def test_never_flashes_zero(server: Server) -> None:
+    """While it loads it shows what the server rendered, whatever the network does."""
+    server.stream_status = server.balance_status = 503
+    server.page.add_init_script(
+        """new MutationObserver(() => {
+             const n = document.querySelector('credits-pill')?.shadowRoot?.querySelector('span')?.textContent;
+             if (n !== undefined) (window.shown ??= new Set()).add(n);
+           }).observe(document, { subtree: true, childList: true, attributes: true })"""
+    )
+    server.page.route("**/", lambda route: _rendered(route, available=777, sequence=8))
+    server.open("777")
+    expect(server.page.locator(PILL)).to_have_attribute("stale", "")
+    assert server.page.evaluate("[...shown]") == ["777"]
+
+
+def test_without_a_rendered_number(server: Server) -> None:
+    """Where nothing was rendered it shows a dash until it knows."""
+    server.stream_status = server.balance_status = 503
+    server.open()
+    server.page.evaluate(
+        """const pill = document.createElement('credits-pill');
+        pill.setAttribute('token-url', '/studio/token');
+        document.body.append(pill)"""
+    )
+    expect(server.page.locator(NUMBER).last).to_have_text("–")
+    expect(server.page.locator(CHIP).last).to_have_attribute("aria-label", "Loading credits")
+
+
+def test_asks_where_there_is_no_stream(server: Server) -> None:
+    """Without a stream it asks for the balance."""
+    server.events = [balance(321, 5)]
+    server.stream_status = 404
+    server.open("321")
+    assert server.asked[:2] == ["stream", "balance"]
+    expect(server.page.locator(PILL)).not_to_have_attribute("stale", "")
+
+
+def test_offline_and_back(server: Server) -> None:
+    """Offline it keeps the last number, marked; back online it goes on."""
+    server.events = [balance(640, 5)]
+    server.open("640")
+    server.stream_status = server.balance_status = 503
+    server.page.context.set_offline(True)
+    pill = server.page.locator(PILL)
+    expect(pill).to_have_attribute("stale", "")
+    expect(server.page.locator(CHIP)).to_have_attribute(
+        "aria-label", "640 credits available. Offline: last known number"
+    )
+    server.stream_status = server.balance_status = 200
+    server.events = [balance(630, 6)]
+    server.page.context.set_offline(False)
+    expect(server.page.locator(NUMBER)).to_have_text("630")
+    expect(pill).not_to_have_attribute("stale", "")
+
+
+def test_a_refused_token_is_asked_for_anew(server: Server) -> None:
+    """After a 401 it gets another token."""
+    server.stream_status = server.balance_status = 401
+    server.open()
+    expect(server.page.locator(PILL)).to_have_attribute("stale", "")
+    server.stream_status, server.events = 200, [balance(5, 900)]
+    expect(server.page.locator(NUMBER)).to_have_text("5")
+    assert server.tokens >= 3
+
+
+def test_the_token_stays_in_memory(server: Server) -> None:
+    """It is in no address, no storage and no cookie."""
+    addresses: list[str] = []
+    server.page.on("request", lambda request: addresses.append(request.url))
+    server.events = [balance(640, 5)]
+    server.open("640")
+    kept = server.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    assert "secret-token" not in kept
+    assert not [address for address in addresses if "secret" in address]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(99_999, "99,999"), (100_000, "100K"), (123_999, "123.9K"), (1_999_999, "1.9M"), (0, "0")],
+)
+def test_large_numbers(server: Server, count: int, shown: str) -> None:
+    """Whole up to 99,999, then compact and rounded down."""
+    server.events = [balance(count, 900)]
+    server.open(shown)
+
+
+Spoken = tuple[dict[str, Any], dict[str, Any], str]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (balance(640, 900), balance(636, 901), ""),
+        (balance(640, 900), balance(630, 901, held=10), ""),
+        (balance(630, 900, held=10), balance(640, 901), ""),
+        (balance(640, 900), balance(1140, 901), "Credits added. 1,140 credits available"),
+        (balance(104, 900), balance(100, 901), "Credits are low. 100 credits available"),
+        (balance(100, 900), balance(96, 901), ""),
+        (balance(4, 900), balance(0, 901), "No credits left. 0 credits available"),
+    ],
+)
+def test_what_is_spoken(server: Server, before: dict[str, Any], after: dict[str, Any], said: str) -> None:
+    """A screen reader hears of additions and of running low or out, not of every spend, hold and release."""
+    server.events = [before, after]
+    server.open(f"{after['available']:,}")
+    expect(server.page.locator(SPOKEN)).to_have_text(said)
+
+
+def test_keyboard(server: Server) -> None:
+    """It is one stop for Tab, shows its details on focus, hides them on Escape, and Enter follows its
+    link."""
+    server.events = [balance(640, 5)]
+    server.open("640")
+    details = server.page.locator(f"{PILL} [role=tooltip]")
+    server.page.locator("#customer").focus()
+    server.page.keyboard.press("Tab")
+    expect(details).to_be_visible()
+    server.page.keyboard.press("Escape")
+    expect(details).to_be_hidden()
+    server.page.keyboard.press("Enter")
+    server.page.wait_for_url("**/subscriptions")
+
+
+def test_accessible_name(server: Server) -> None:
+    """Its name says the number and what it counts; its details describe it."""
+    server.events = [balance(640, 5, addon=40)]
+    server.open("640")
+    link = server.page.get_by_role("link", name="640 credits available")
+    expect(link).to_have_accessible_description(
+        "Monthly 600 of 1,000 resets 14 December 2026 Add-on 40 never expire"
+    )
+
+
+def test_a_hidden_page_is_quiet(server: Server) -> None:
+    """A page that nobody sees holds no connection, and catches up when it is seen again."""
+    server.events = [balance(640, 5)]
+    server.open("640")
+    hide = """(hidden) => {
+        Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    server.page.evaluate(hide, True)
+    server.page.wait_for_timeout(1200)
+    asked = len(server.asked)
+    server.page.wait_for_timeout(2500)
+    assert len(server.asked) == asked
+    server.events = [balance(600, 6)]
+    server.page.evaluate(hide, False)
+    expect(server.page.locator(NUMBER)).to_have_text("600")
+
+
+Themed = Callable[..., Page]
+
+
+@pytest.fixture
+def themed(chromium: Browser, url: str) -> Iterator[Themed]:
+    """Pages under a theme of the reader's choice."""
+    contexts = []
+
+    def make(**options: Any) -> Page:
+        contexts.append(chromium.new_context(base_url=url, **options))
+        page = contexts[-1].new_page()
+        page.goto("/")
+        page.wait_for_function("document.querySelector('credits-pill').shadowRoot")
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def test_dark_and_forced_colors(themed: Themed) -> None:
+    """The chip is dark in dark mode; with forced colours it uses the reader's own."""
+    inside = "getComputedStyle(document.querySelector('credits-pill').shadowRoot.querySelector"
+    ground = f"{inside}('a')).backgroundColor"
+    assert themed(color_scheme="light").evaluate(ground) == "rgb(255, 255, 255)"
+    dark = themed(color_scheme="dark").evaluate(ground)
+    assert all(int(part) < 60 for part in dark[4:-1].split(","))
+    fill = f"{inside}('svg')).fill"
+    plain = themed().evaluate(fill)
+    assert themed(forced_colors="active").evaluate(fill) != plain
+
+
+def test_right_to_left(themed: Themed) -> None:
+    """In a right-to-left page the details open towards the page, not out of it."""
+    page = themed(viewport={"width": 390, "height": 800})
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    page.locator(PILL).hover()
+    box = page.locator(f"{PILL} [role=tooltip]").bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("path", ["/", "/subscriptions", "/subscriptions/cancel"])
+def test_nothing_overflows(themed: Themed, path: str, width: int) -> None:
+    """No page is wider than the screen."""
+    page = themed(viewport={"width": width, "height": 800})
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,123 @@
+"""Buying, renewing, changing and cancelling, in a browser with JavaScript."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from e2e.studio import CHIP, Studio
+
+
+def figure(page: Page, card: str) -> int:
+    """The number on a card of the Subscriptions page."""
+    return int(page.locator(f".card.{card} .figure b").inner_text().replace(",", ""))
+
+
+def test_the_pill_leads_to_subscriptions(studio: Studio) -> None:
+    """A click on the pill opens the Subscriptions page, which shows the same number."""
+    before = studio.credits
+    studio.page.locator(CHIP).click()
+    studio.page.wait_for_url("**/subscriptions")
+    expect(studio.page.locator(".total b")).to_have_text(f"{before:,}")
+
+
+def test_top_up(studio: Studio) -> None:
+    """A pack is bought at the test checkout and raises add-on only (P1)."""
+    page = studio.page
+    page.goto("/subscriptions")
+    monthly, addon = figure(page, "plan"), figure(page, "addon")
+    page.get_by_role("button", name="Buy 500 credits for $6.00").click()
+    expect(page.get_by_text("Test checkout, no money moves")).to_be_visible()
+    page.get_by_role("button", name="Pay $6.00").click()
+    expect(page.locator(".note")).to_have_text("Paid. Your credits are here.")
+    assert (figure(page, "plan"), figure(page, "addon")) == (monthly, addon + 500)
+    page.go_back()  # the browser's way back to the paid checkout buys nothing again
+    expect(page.locator("h1")).to_contain_text("500 credits")
+
+
+def test_renewal_before_ones_eyes(studio: Studio) -> None:
+    """At the renewal date monthly is reset, add-on stays, and the page explains it (B1, B2, U4)."""
+    page = studio.page
+    page.goto("/subscriptions")
+    monthly, addon = figure(page, "plan"), figure(page, "addon")
+    page.goto("/")
+    said = studio.say_after(lambda: studio.press_clock("Go to the renewal date"))
+    assert (
+        said == f"A new period has begun: monthly went from {monthly:,} to 1,000, add-on stayed at {addon:,}."
+    )
+    studio.wait_for_credits(1000 + addon)
+    page.goto("/subscriptions")
+    explained = f"Monthly went from {monthly:,} to 1,000; add-on stayed at {addon:,}."
+    expect(page.locator(".renewed")).to_contain_text(explained)
+
+
+def test_the_card_fails_and_recovers(studio: Studio) -> None:
+    """Without payment the new credits are provisional, then frozen; paying brings them back (T7, B7)."""
+    page = studio.page
+    total = studio.credits
+    studio.press_clock("Go to the renewal date", card_fails=True)
+    assert "A new period has begun" in studio.said
+    page.goto("/subscriptions")
+    expect(page.get_by_role("heading", name="The payment is being confirmed")).to_be_visible()
+    page.goto("/")
+    said = studio.say_after(lambda: studio.press_clock("+1 day", card_fails=True))
+    assert said.startswith("The payment is missing: 1,000 monthly credits wait for it.")
+    studio.wait_for_credits(total - 1000)
+    page.goto("/subscriptions")
+    expect(page.get_by_role("heading", name="A payment for your plan is missing")).to_be_visible()
+    page.goto("/")
+    assert studio.say_after(lambda: studio.press_clock("Pay what is due")).startswith("Paid.")
+    studio.wait_for_credits(total)
+
+
+def test_cancel_and_undo(studio: Studio) -> None:
+    """Cancelling keeps everything until the date that is named, and can be undone (B3)."""
+    page = studio.page
+    before = studio.credits
+    page.goto("/subscriptions")
+    page.get_by_role("link", name="Cancel plan").click()
+    expect(page.locator(".compare")).to_contain_text("they stay")
+    button = page.get_by_role("button", name=re.compile("Cancel on"))
+    date = button.inner_text().removeprefix("Cancel on ")
+    button.click()
+    expect(page.locator(".plan .badge")).to_have_text(f"Ends {date}")
+    expect(page.locator(".total b")).to_have_text(f"{before:,}")
+    page.get_by_role("button", name="Undo the cancellation").click()
+    expect(page.locator(".plan .badge")).to_have_text("Active")
+
+
+def test_upgrade(studio: Studio) -> None:
+    """An upgrade is previewed, then done, and the pill follows (B5)."""
+    page = studio.page
+    before = studio.credits
+    page.goto("/subscriptions")
+    page.get_by_role("link", name="Switch to Studio").click()
+    expect(page.locator(".preview")).to_contain_text(f"from {before:,} to {before + 2000:,}")
+    page.get_by_role("button", name="Change now").click()
+    expect(page.locator(".total b")).to_have_text(f"{before + 2000:,}")
+    studio.wait_for_credits(before + 2000)
+
+
+def test_annual(page: Page) -> None:
+    """On the annual plan every month resets, without a further payment (B9)."""
+    studio = Studio(page).enter("noor")
+    page.goto("/subscriptions")
+    renews = page.locator(".plan dl div", has_text="Renews").inner_text()
+    page.goto("/")
+    assert "to 3,000, add-on stayed at 0" in studio.say_after(
+        lambda: studio.press_clock("Go to the renewal date", card_fails=True)
+    )
+    page.goto("/subscriptions")
+    assert page.locator(".plan dl div", has_text="Renews").inner_text() == renews
+    expect(page.locator(".plan .badge")).to_have_text("Active")
+
+
+def test_the_page_follows_while_it_is_open(studio: Studio) -> None:
+    """Open answers stay open, and half-filled forms stay as they are, when the account changes."""
+    page = studio.page
+    page.goto("/subscriptions")
+    page.locator("summary", has_text="Which credits are spent first?").click()
+    other = Studio(page.context.new_page())
+    other.page.goto("/")
+    other.make("seen from elsewhere")
+    expect(page.locator("#history .line").first).to_contain_text("seen from elsewhere")
+    expect(page.locator("#q1")).to_have_attribute("open", "")
