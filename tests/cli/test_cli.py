@@ -204,7 +204,7 @@ def test_as_a_process() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["serve", "worker", "migrate", "check", "accounts show", "accounts list", "accounts create",
+    ["demo", "serve", "worker", "migrate", "check", "accounts show", "accounts list", "accounts create",
      "grant", "charge", "balance", "explain", "verify", "keys create", "keys list", "keys revoke", "doctor"],
 )  # fmt: skip
 def test_every_command_speaks_json(command: str) -> None:

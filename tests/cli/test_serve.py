@@ -101,3 +101,11 @@ def test_worker_command(database_url: str) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=30)[0] == "Stopped.\n"
     assert process.returncode == 0
+
+
+def test_demo(tmp_path: Path) -> None:
+    """The sample app starts from nothing and shows its page."""
+    with serving("demo", COINPURSE_HOME=str(tmp_path / "home")) as url:
+        page = httpx.get(url, follow_redirects=True)
+    assert page.status_code == 200
+    assert "credits-pill" in page.text
