@@ -86,10 +86,11 @@ class Browser:
 
     def __init__(self, ctx: Context, client: httpx.AsyncClient, account: str) -> None:
         self.ctx, self.client, self.account = ctx, client, account
+        self.who = TESTER
 
     async def sign_in(self) -> None:
         """What the app's server and its page do: make a token, and post it."""
-        session = await sessions.create_session(self.ctx, TESTER, self.account)
+        session = await sessions.create_session(self.ctx, self.who, self.account)
         answer = await self.client.post("/session", data={"token": session.token})
         assert answer.status_code == 303
 

@@ -1,7 +1,7 @@
 """What the forms do, without JavaScript: each act considered first, done once, and led on by a redirect."""
 
-from coinpurse.app import wallets
-from coinpurse.app.context import Context
+from coinpurse.app import accounts, checkouts, subscriptions, wallets
+from coinpurse.app.context import Context, Who
 from web.helpers import TESTER, Open, customer, later, spend, subscriber
 
 
@@ -135,3 +135,30 @@ async def test_unknown_plan_and_pack(ctx: Context, open_browser: Open) -> None:
     start = await browser.open()
     page = await browser.press(start, "$6.00", pack="huge", status=422)
     assert "not on offer" in page.text
+
+
+async def test_live_customers_get_nothing_for_nothing(ctx: Context, open_browser: Open) -> None:
+    """The test checkout moves no money, so it sells nothing to live accounts."""
+    browser = await open_browser(await customer(ctx))
+    live = Who("tester", test=False)
+    await accounts.put_account(ctx, live, "paying-customer")
+    checkout = await checkouts.start_checkout(ctx, live, "paying-customer", pack="small")
+    page = await browser.open(f"/checkout/{checkout.id}")
+    assert "no payment provider is connected" in page.text
+    assert page.forms == []
+    answer = await browser.client.post(f"/checkout/{checkout.id}")
+    assert answer.status_code == 409
+    assert (await wallets.balance(ctx, live, "paying-customer")).available == 0
+
+
+async def test_live_upgrades_wait_for_their_payment(ctx: Context, open_browser: Open) -> None:
+    """Where no provider can collect the difference, a live customer's upgrade waits for the renewal (B5)."""
+    live = Who("tester", test=False)
+    await accounts.put_account(ctx, live, "upgrader")
+    await subscriptions.subscribe(ctx, live, "upgrader", plan="starter", interval="month")
+    browser = await open_browser(await customer(ctx))
+    browser.who, browser.account = live, "upgrader"
+    await browser.sign_in()
+    page = await browser.open("/subscriptions/plan?plan=studio&interval=month")
+    await browser.press(page, "Change at the renewal")
+    assert (await wallets.balance(ctx, live, "upgrader")).available == 1000

@@ -16,7 +16,8 @@ PROVIDER = "manual"
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Something on its way to be bought. `amount` is money, as text, exactly as in the catalog."""
+    """Something on its way to be bought. `amount` is money, as text, exactly as in the catalog; `test` says
+    that it is for a test account."""
 
     id: str
     url: str
@@ -30,6 +31,7 @@ class Checkout:
     currency: str
     credits: int
     return_url: str | None
+    test: bool
 
 
 async def start_checkout(
@@ -112,6 +114,7 @@ async def get_checkout(ctx: Context, id: str) -> Checkout:
         currency=item["currency"],
         credits=item["credits"],
         return_url=row["return_url"],
+        test=item["test"],
     )
 
 

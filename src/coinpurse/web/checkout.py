@@ -1,5 +1,5 @@
-"""The built-in test checkout of the `manual` provider. No money moves: it is there to try things out.
-Whoever knows the address of a checkout may pay it, as with any payment page."""
+"""The built-in test checkout of the `manual` provider. No money moves, so it sells to test accounts
+only. Whoever knows the address of a checkout may pay it, as with any payment page."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,9 +21,12 @@ async def show(request: Request) -> Response:
 async def pay(request: Request) -> Response:
     """POST /checkout/{id}: the test provider says "paid". Twice is as good as once (P2)."""
     check_site(request)
-    checkout = await checkouts.pay_checkout(request.app.state.ctx, request.path_params["id"])
-    if checkout.status != "paid":
-        raise Conflict("This checkout is no longer open. Please start again from the Subscriptions page.")
+    checkout = await checkouts.get_checkout(request.app.state.ctx, request.path_params["id"])
+    if not checkout.test:
+        raise Conflict(
+            "Nothing can be bought here yet: no payment provider is connected. Nothing was charged."
+        )
+    checkout = await checkouts.pay_checkout(request.app.state.ctx, checkout.id)
     return go(request, _back(checkout), "paid")
 
 

@@ -123,11 +123,13 @@ def chosen(catalog: Catalog, given: Any) -> tuple[Plan, Interval]:
 
 
 async def previewed(ctx: Context, who: Reader, main: Subscription, plan: str, interval: Interval) -> Preview:
-    """What a change would do; where the state allows no change at once (B5), what it would do at the
-    renewal."""
+    """What a change would do. Where the state allows no change at once (B5), what it would do at the renewal;
+    so too for live customers of the manual provider: nobody could collect for credits that came at once."""
+
+    async def ask(policy: str | None) -> Preview:
+        return await subscriptions.preview(ctx, who.who, main.id, plan=plan, interval=interval, policy=policy)
+
     try:
-        return await subscriptions.preview(ctx, who.who, main.id, plan=plan, interval=interval)
+        return await ask(None if who.test or main.provider != "manual" else "at_renewal")
     except Conflict:
-        return await subscriptions.preview(
-            ctx, who.who, main.id, plan=plan, interval=interval, policy="at_renewal"
-        )
+        return await ask("at_renewal")
