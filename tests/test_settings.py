@@ -48,3 +48,20 @@ def test_a_rate_that_is_no_number_is_refused(rate: str) -> None:
     """A limit that is misspelt must not silently be none."""
     with pytest.raises(ValueError, match="COINPURSE_RATE_LIMIT"):
         Settings.from_env({"COINPURSE_RATE_LIMIT": rate})
+
+
+def test_how_the_pages_speak_of_the_app() -> None:
+    """The app's name, address, help and colours are the app's own."""
+    settings = Settings.from_env(
+        {
+            "COINPURSE_APP_NAME": "Kreator",
+            "COINPURSE_APP_URL": "https://kreator.example",
+            "COINPURSE_SUPPORT": "write to help@kreator.example",
+            "COINPURSE_STYLESHEET": "/kreator.css",
+        }
+    )
+    assert settings.app_name == "Kreator"
+    assert settings.app_url == "https://kreator.example"
+    assert settings.support == "write to help@kreator.example"
+    assert settings.stylesheet == "/kreator.css"
+    assert Settings.from_env({}).app_name == "Coinpurse"

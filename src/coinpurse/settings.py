@@ -19,8 +19,9 @@ class Settings:
     `database_url` is None when the embedded PostgreSQL under `home` is to be used. `public_url` is where
     customers' browsers reach this Coinpurse: checkouts and top-up links begin with it. Pages of
     `allowed_origins` may read balances with session tokens. `rate_limit` is in requests per second for each
-    API key and server process; 0 is none.
-    """
+    API key and server process; 0 is none. `app_name`, `app_url` and `support` say how the web pages speak
+    of the app: its name, where "back" leads, and how to ask for help, as the end of a sentence.
+    `stylesheet` is a path on the same origin with the app's own colours."""
 
     database_url: str | None
     home: Path
@@ -28,6 +29,10 @@ class Settings:
     public_url: str = "http://127.0.0.1:8080"
     allowed_origins: tuple[str, ...] = ()
     rate_limit: float = 0
+    app_name: str = "Coinpurse"
+    app_url: str = "/"
+    support: str = "contact support"
+    stylesheet: str | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -42,6 +47,10 @@ class Settings:
             allowed_origins=tuple(env.get("COINPURSE_ALLOWED_ORIGINS", "").replace(",", " ").split()),
             rate_limit=_rate(env.get("COINPURSE_RATE_LIMIT") or "0"),
             public_url=(env.get("COINPURSE_PUBLIC_URL") or "http://127.0.0.1:8080").rstrip("/"),
+            app_name=env.get("COINPURSE_APP_NAME") or "Coinpurse",
+            app_url=env.get("COINPURSE_APP_URL") or "/",
+            support=env.get("COINPURSE_SUPPORT") or "contact support",
+            stylesheet=env.get("COINPURSE_STYLESHEET") or None,
         )
 
 

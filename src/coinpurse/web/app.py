@@ -37,13 +37,16 @@ ROUTES = [
 
 
 def create_web(ctx: Context, brand: Brand | None = None) -> Starlette:
-    """The pages, as an ASGI application for the root of the same origin as the API."""
+    """The pages, as an ASGI application for the root of the API's origin. They speak of the app as `brand` or
+    else the settings say."""
     web = Starlette(
         routes=ROUTES,
         middleware=[Middleware(SafeHeaders)],
         exception_handlers={CoinpurseError: on_refusal, HTTPException: on_http},
     )
-    web.state.ctx, web.state.brand = ctx, brand or Brand()
+    chosen = ctx.settings
+    known = Brand(chosen.app_name, chosen.app_url, chosen.support, chosen.stylesheet)
+    web.state.ctx, web.state.brand = ctx, brand or known
     return web
 
 
