@@ -12,7 +12,8 @@ import serving
 from e2e.studio import Studio
 
 CHROMIUM = Path(os.environ.get("COINPURSE_TEST_CHROMIUM", "/usr/bin/chromium"))
-# Pages that a test answers itself count as foreign, and Chromium keeps those away from this machine's own ports.
+# Pages that a test answers itself count as foreign, and Chromium keeps those away from this machine's own
+# ports.
 OPEN = "--disable-features=LocalNetworkAccessChecks"
 SWITCHES = [
     OPEN,
