@@ -9,14 +9,36 @@ CREATE OR REPLACE FUNCTION balance_after(a acts, p_as_of timestamptz) RETURNS js
     'terms', (SELECT t.terms FROM terms t WHERE t.account = a.account AND t.version = a.terms))
 $$;
 
--- The bucket between monthly and add-on, kind by kind. Most accounts have none, so it is worked out from the entries.
-CREATE OR REPLACE FUNCTION others_after(a acts) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN a.other IS NULL AND a.held_other IS NULL THEN '[]' ELSE (
-    SELECT coalesce(jsonb_agg(jsonb_build_object('kind', bucket, 'available', available, 'held', held) ORDER BY bucket DESC), '[]')
-      FROM (SELECT e.bucket, sum(e.amount) AS available,
-                   sum(e.moved * ((e.target = 'held')::int - (e.source = 'held')::int)) AS held
-              FROM entries e WHERE e.account = a.account AND e.act <= a.act AND e.bucket IN ('promo', 'compensation') GROUP BY e.bucket) t
-     WHERE available > 0 OR held > 0) END
+-- The bucket between monthly and add-on, kind by kind: after the latest act from what the wallet and the open holds have, after an
+-- earlier one (a replay, a look into the past) from the entries. Most accounts have none.
+CREATE OR REPLACE FUNCTION others_after(a acts) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+DECLARE w wallets;
+BEGIN
+  IF coalesce(a.other, 0) = 0 AND coalesce(a.held_other, 0) = 0 THEN RETURN '[]'; END IF;
+  SELECT * INTO w FROM wallets WHERE account = a.account AND act = a.act;
+  RETURN CASE WHEN w.act IS NULL THEN others_then(a) ELSE others_now(w) END;
+END $$;
+
+CREATE OR REPLACE FUNCTION others_now(w wallets) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'available', available, 'held', held) ORDER BY kind DESC), '[]')
+    FROM (SELECT t.kind, sum(t.available) AS available, sum(t.held) AS held
+            FROM (SELECT CASE substr(w.kinds, l.n::int, 1) WHEN 'p' THEN 'promo' WHEN 'c' THEN 'compensation' END AS kind, l.remaining AS available, 0 AS held
+                    FROM unnest(w.remaining) WITH ORDINALITY AS l(remaining, n)
+                  UNION ALL
+                  SELECT g.kind, 0, e.amount
+                    FROM holds h JOIN acts made ON made.account = h.account AND made.act = h.hold,
+                         unnest(made.grants, made.amounts) AS e("grant", amount) JOIN grants g ON g.account = w.account AND g."grant" = e."grant"
+                   WHERE h.account = w.account AND w.held_other > 0 AND g.kind IN ('promo', 'compensation')) t
+           WHERE t.kind IS NOT NULL GROUP BY t.kind) k
+   WHERE available > 0 OR held > 0
+$$;
+
+CREATE OR REPLACE FUNCTION others_then(a acts) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT coalesce(jsonb_agg(jsonb_build_object('kind', bucket, 'available', available, 'held', held) ORDER BY bucket DESC), '[]')
+    FROM (SELECT e.bucket, sum(e.amount) AS available,
+                 sum(e.moved * ((e.target = 'held')::int - (e.source = 'held')::int)) AS held
+            FROM entries e WHERE e.account = a.account AND e.act <= a.act AND e.bucket IN ('promo', 'compensation') GROUP BY e.bucket) t
+   WHERE available > 0 OR held > 0
 $$;
 
 -- The answer to the call that ended with this act: given when it is made, and again to every retry (S8).
