@@ -16,11 +16,12 @@ from coinpurse.store.coalesce import Coalescer
 from coinpurse.store.db import Database
 from coinpurse.store.refusals import key_conflict, refusal
 from coinpurse.store.shapes import Terms
-from coinpurse.store.terms import KnownTerms, Version
+from coinpurse.store.terms import KnownTerms
 
 SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 Row = tuple[Any, ...]
+Raw = Mapping[str, Any]
 Outcome = Charge | Hold | CoinpurseError
 
 
@@ -76,22 +77,44 @@ class Spending:
     async def _distinct(self, requests: list[Request]) -> dict[tuple[UUID, UUID], Outcome]:
         requests.sort(key=lambda request: request.digest.bytes)  # stable: each account's own order stays
         rows: dict[int, Row] = {row[0]: row for row in await self._db.tuples(SPEND_MANY, _columns(requests))}
-        made = ((requests[number - 1], row) for number, row in rows.items() if row[1] == "done")
-        terms = await self._terms.of({(request.digest, row[8]): request.account for request, row in made})
+        made = {number: row for number, row in rows.items() if row[1] == "done"}
+        terms = await self._terms.of(
+            {
+                (requests[number - 1].digest, row[8]): requests[number - 1].account
+                for number, row in made.items()
+            }
+        )
+        others = await self._others(requests, made)
         return {
-            (request.digest, request.key): await self._outcome(request, rows.get(number), terms)
+            (request.digest, request.key): _made(
+                request, made[number], terms[request.digest, made[number][8]], others.get(number, [])
+            )
+            if number in made
+            else await self._unmade(request, rows.get(number))
             for number, request in enumerate(requests, 1)
         }
 
-    async def _outcome(self, request: Request, row: Row | None, terms: Mapping[Version, Terms]) -> Outcome:
-        if row is not None and row[1] == "conflict":
-            return key_conflict()
-        if row is None or row[1] != "done":  # replayed, unsure, or no such account
-            return await self._carefully(request)
-        if row[10] or row[13]:  # promotional and compensation credits, kind by kind, are not in the row
-            raw = await self._db.call("read_act", account=request.digest, act=row[2])
-            return _shaped(request, raw, replayed=False)
-        return _made(request, row, terms[request.digest, row[8]])
+    async def _unmade(self, request: Request, row: Row | None) -> Outcome:
+        # A conflict is known; what is replayed, unsure, or of no known account is looked at by itself.
+        return key_conflict() if row is not None and row[1] == "conflict" else await self._carefully(request)
+
+    async def _others(self, requests: Sequence[Request], made: Mapping[int, Row]) -> dict[int, list[Raw]]:
+        """Promotional and compensation credits after each act, kind by kind: read once per account, after its
+        last act, and from there reckoned back."""
+        found: dict[int, list[Raw]] = {}
+        digest, kinds = None, dict[str, Raw]()
+        for number in sorted(made, reverse=True):
+            request, row = requests[number - 1], made[number]
+            if request.digest != digest:
+                digest, kinds = request.digest, {}
+                if row[10] or row[13]:
+                    read = await self._db.call("read_others", account=digest, act=row[2])
+                    kinds = {one["kind"]: one for one in read}
+            found[number] = _shown(kinds)
+            for kind, amount in zip(row[7], row[6] or (), strict=True):
+                if kind in "pc":
+                    _put_back(kinds, shapes.KINDS[kind], amount, held=request.expires_in is not None)
+        return found
 
     async def _carefully(self, request: Request) -> Outcome:
         more = {} if request.expires_in is None else {"expires_in": request.expires_in}
@@ -130,7 +153,18 @@ def _columns(requests: Sequence[Request]) -> Row:
     )
 
 
-def row_balance(account: str, row: Row, terms: Terms) -> Balance:
+def _shown(kinds: Mapping[str, Raw]) -> list[Raw]:
+    some = [dict(one) for one in kinds.values() if one["available"] or one["held"]]
+    return sorted(some, key=lambda one: str(one["kind"]), reverse=True)
+
+
+def _put_back(kinds: dict[str, Raw], kind: str, amount: int, *, held: bool) -> None:
+    """What was there before an act took an amount."""
+    now = kinds.get(kind, {"kind": kind, "available": 0, "held": 0})
+    kinds[kind] = {**now, "available": now["available"] + amount, "held": now["held"] - amount * held}
+
+
+def row_balance(account: str, row: Row, terms: Terms, others: Sequence[Raw] = ()) -> Balance:
     """The balance after an act out of a row of the hot path: as_of, sequence, and nine sums."""
     at, sequence, monthly, other, addon, held_monthly, held_other, held_addon, *frozen = row
     numbers = {
@@ -144,7 +178,7 @@ def row_balance(account: str, row: Row, terms: Terms) -> Balance:
         "frozen_monthly": frozen[0],
         "frozen_other": frozen[1],
         "frozen_addon": frozen[2],
-        "others": (),
+        "others": others,
     }
     return shapes.balance_of(account, at, numbers, terms)
 
@@ -155,7 +189,7 @@ def row_taken(digest: UUID, grants: Sequence[int], kinds: str, amounts: Sequence
     return [Taken(make_id("gr", digest, grant), shapes.KINDS[kind], amount) for grant, kind, amount in parts]
 
 
-def _made(request: Request, row: Row, terms: Terms) -> Charge | Hold:
+def _made(request: Request, row: Row, terms: Terms, others: Sequence[Raw]) -> Charge | Hold:
     _, _, act, sequence, at, grants, amounts, kinds, _, *sums = row
     details = request.details or {}
     common: dict[str, Any] = {
@@ -166,7 +200,7 @@ def _made(request: Request, row: Row, terms: Terms) -> Charge | Hold:
         "member": details.get("member"),
         "metadata": details.get("metadata"),
         "taken": row_taken(request.digest, grants, kinds, amounts),
-        "balance": row_balance(request.account, (at, sequence, *sums), terms),
+        "balance": row_balance(request.account, (at, sequence, *sums), terms, others),
         "created_at": at,
     }
     if request.expires_in is None:

@@ -58,6 +58,12 @@ LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS
   SELECT answer(p_account, p_act)
 $$;
 
+-- The same bucket after an act, to be read by itself.
+CREATE OR REPLACE FUNCTION read_others(p_account uuid, p_act bigint) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+  SELECT others_after(a) FROM acts a WHERE a.account = p_account AND a.act = p_act
+$$;
+
 -- What is known of an idempotency key: null, the first answer again, or a conflict (S8).
 CREATE OR REPLACE FUNCTION recall(p_account uuid, p_key uuid, p_fingerprint bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
