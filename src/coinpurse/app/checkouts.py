@@ -126,9 +126,11 @@ async def _row(ctx: Context, id: str) -> dict[str, Any]:
 
 
 async def pay_checkout(ctx: Context, id: str) -> Checkout:
-    """The test provider says that a checkout was paid. However often it says so: one grant, or one
-    subscription (P2)."""
+    """The test provider says that a checkout of a test account was paid. However often it says so: one grant,
+    or one subscription (P2). Raises Conflict for a live account."""
     row = await _row(ctx, id)
+    if not row["item"]["test"]:
+        raise Conflict("The test checkout sells to test accounts only: no money moves here.")
     if row["status"] == "expired":
         raise Conflict("This checkout has expired. Nothing was bought: start again.")
     item, who = row["item"], Who("provider:manual", row["item"]["test"])
