@@ -18,6 +18,8 @@ import pytest
 from coinpurse.store import embedded
 from coinpurse.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
+pytestmark = pytest.mark.slow  # each starts a server of its own
+
 
 @pytest.fixture
 def home() -> Iterator[Path]:
