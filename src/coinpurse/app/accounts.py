@@ -79,17 +79,6 @@ async def move_clock(ctx: Context, who: Who, id: str, now: datetime) -> Balance:
     return await wallets.balance(ctx, who, id)
 
 
-async def account_now(ctx: Context, who: Who, id: str) -> datetime:
-    """The account's now: its test clock's, or the database's (T9)."""
-    known = await ctx.directory.existing(id, who.test)
-    rows = await ctx.db.rows(
-        "SELECT coalesce(clock, clock_timestamp()) AS now FROM coinpurse.wallets WHERE account = %s",
-        [known.digest],
-    )
-    found: datetime = rows[0]["now"]
-    return found
-
-
 async def find_accounts(
     ctx: Context, who: Who, *, limit: int = 50, cursor: str | None = None, query: str | None = None
 ) -> Page[Account]:

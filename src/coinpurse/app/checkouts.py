@@ -130,7 +130,9 @@ async def pay_checkout(ctx: Context, id: str) -> Checkout:
     or one subscription (P2). Raises Conflict for a live account."""
     row = await _row(ctx, id)
     if not row["item"]["test"]:
-        raise Conflict("The test checkout sells to test accounts only: no money moves here.")
+        raise Conflict(
+            "Nothing can be bought here yet: no payment provider is connected. Nothing was charged."
+        )
     if row["status"] == "expired":
         raise Conflict("This checkout has expired. Nothing was bought: start again.")
     item, who = row["item"], Who("provider:manual", row["item"]["test"])

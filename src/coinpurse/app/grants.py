@@ -7,7 +7,6 @@ from uuid import UUID
 from coinpurse.app.context import Context, Who, check_amount, check_text, key_and_fingerprint
 from coinpurse.domain.credits import Grant
 from coinpurse.domain.errors import Invalid
-from coinpurse.domain.ids import make_id
 from coinpurse.store import shapes
 from coinpurse.store.refusals import no_account, raise_refusal
 
@@ -133,8 +132,3 @@ async def grants(ctx: Context, who: Who, account: str) -> list[Grant]:
     await ctx.db.call("touch", account=digest)
     rows = await ctx.db.rows(OPEN, [digest])
     return [shapes.grant(account, digest, row, remaining=row["remaining"]) for row in rows]
-
-
-def grant_id(digest: UUID, number: int) -> str:
-    """The identifier of a grant."""
-    return make_id("gr", digest, number)

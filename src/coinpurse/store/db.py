@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -186,8 +185,3 @@ class _UtcLoader(Loader):
 def instant(text: str | None) -> datetime | None:
     """An instant out of JSON, in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
-
-
-def digest(text: str) -> UUID:
-    """An account's digest out of JSON."""
-    return UUID(text)

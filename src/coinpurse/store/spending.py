@@ -110,7 +110,8 @@ class Spending:
                 if row[10] or row[13]:
                     read = await self._db.call("read_others", account=digest, act=row[2])
                     kinds = {one["kind"]: one for one in read}
-            found[number] = _shown(kinds)
+            if kinds:  # most accounts have none
+                found[number] = _shown(kinds)
             for kind, amount in zip(row[7], row[6] or (), strict=True):
                 if kind in "pc":
                     _put_back(kinds, shapes.KINDS[kind], amount, held=request.expires_in is not None)
