@@ -17,7 +17,18 @@ from sql_reader import Function, Schema, names_of, tables_of, type_name, walk
 Rule = Callable[[Schema], Iterator[str]]
 
 #: Tables that are not an account's: keyed by their own value, which must be unique across all accounts.
-OWN_VALUE = {"moves", "payments", "checkouts", "catalogs", "api_keys", "secrets"}
+OWN_VALUE = {
+    "moves",
+    "payments",
+    "checkouts",
+    "catalogs",
+    "api_keys",
+    "secrets",
+    "events",
+    "customers",
+    "standings",
+    "disputes",
+}
 LEDGER = {"acts", "terms", "entries"}  # the view `entries` too
 #: Exact, and never kept: microseconds times credits don't fit into a bigint.
 NUMERIC_INSIDE = {"prorate"}

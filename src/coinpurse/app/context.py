@@ -11,6 +11,7 @@ from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.credits import MAX_AMOUNT
 from coinpurse.domain.errors import Invalid
 from coinpurse.domain.ids import key_digest
+from coinpurse.domain.ports import Providers
 from coinpurse.settings import Settings
 from coinpurse.store.captures import Captures
 from coinpurse.store.db import Database
@@ -21,11 +22,12 @@ from coinpurse.store.terms import KnownTerms
 
 @dataclass(frozen=True)
 class Context:
-    """The database, the catalog in force and the settings."""
+    """The database, the catalog in force, the settings, and the payment providers that are configured."""
 
     db: Database
     catalog: Catalog
     settings: Settings
+    providers: Providers = field(default_factory=dict)
     spending: Spending = field(init=False)
     captures: Captures = field(init=False)
     directory: Directory = field(init=False)
