@@ -28,10 +28,11 @@ OWN_VALUE = {
     "customers",
     "standings",
     "disputes",
+    "paid_with",
 }
 LEDGER = {"acts", "terms", "entries"}  # the view `entries` too
-#: Exact, and never kept: microseconds times credits don't fit into a bigint.
-NUMERIC_INSIDE = {"prorate"}
+#: Exact, and never kept: microseconds, or cents, times credits don't fit into a bigint.
+NUMERIC_INSIDE = {"prorate", "share"}
 #: The hot path: no calendar in it, and each setting costs.
 WITHOUT_TIME_ZONE = {"spend_many"}
 #: Names one of the three tables of keys by its number.

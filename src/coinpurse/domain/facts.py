@@ -28,11 +28,12 @@ class Linked:
 class Standing:
     """A subscription as the provider has it at `as_of`.
 
-    `quantity` multiplies the plan's allocation. `trial_start` and `trial_end` are set while, or when, there
-    is or was a trial. `ends_at` is the instant of a cancellation that was asked for; `ends_with_period`
-    says that it is the end of what is paid. `payment_pending` says that a change was made whose own invoice
-    is not paid yet: an upgrade waits for that. `rank` orders what was said at one instant (created before
-    updated before deleted).
+    `quantity` multiplies the plan's allocation. `anchor` is where the provider reckons its months from.
+    `trial_start` and `trial_end` are set while, or when, there is or was a trial. `ends_at` is the
+    instant of a cancellation that was asked for; `ends_with_period` says that it is the end of what is
+    paid. `payment_pending` says that a change was made whose own invoice (`pending_invoice`) is not paid
+    yet: an upgrade waits for that. `rank` orders what was said at one instant (created before updated
+    before deleted).
     """
 
     subscription: str
@@ -44,12 +45,14 @@ class Standing:
     rank: int = 0
     customer: str | None = None
     account: str | None = None
+    anchor: datetime | None = None
     trial_start: datetime | None = None
     trial_end: datetime | None = None
     ends_at: datetime | None = None
     ends_with_period: bool = False
     paused: bool = False
     payment_pending: bool = False
+    pending_invoice: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,12 +91,12 @@ BEGIN
   RETURN jsonb_build_object('status', 'replayed', 'answer', answer(p_account, p_act));
 END $$;
 
--- Ends a call: saves the wallet, remembers the key, gives the answer.
-CREATE OR REPLACE FUNCTION finish(w wallets, p_key uuid, p_fingerprint bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Ends a call: saves the wallet, remembers the key, gives the answer: the act that was asked for, where another followed from it.
+CREATE OR REPLACE FUNCTION finish(w wallets, p_key uuid, p_fingerprint bigint, p_act bigint DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM save(w);
-  PERFORM remember(w.account, p_key, p_fingerprint, w.act);
-  RETURN jsonb_build_object('status', 'done', 'answer', answer(w.account, w.act));
+  PERFORM remember(w.account, p_key, p_fingerprint, coalesce(p_act, w.act));
+  RETURN jsonb_build_object('status', 'done', 'answer', answer(w.account, coalesce(p_act, w.act)));
 END $$;
 
 -- A refusal for want of credits, with everything that the caller needs to know (S4).

@@ -89,10 +89,10 @@ BEGIN
   w := post(w, 'capture', back.moves || repeat('c', cardinality(more.grants)), back.grants || more.grants, back.amounts || more.amounts,
             p_of => p_hold, p_amount => spend, p_actor => p_actor,
             p_operation => held.operation, p_quantity => held.quantity, p_details => held.details);
-  RETURN with_hold(finish(w, p_key, p_fingerprint), p_account, p_hold);
+  RETURN with_hold(finish(collect(w), p_key, p_fingerprint, w.act), p_account, p_hold);
 END $$;
 
--- Gives a hold back, whole (H3). `p_kind` is release, or timeout when time does it.
+-- Gives a hold back, whole (H3). `p_kind` is release, or timeout when time does it. The caller collects what is owed of it.
 CREATE OR REPLACE FUNCTION let_go(w wallets, p_hold bigint, p_kind text, p_actor text) RETURNS wallets LANGUAGE plpgsql AS $$
 DECLARE back record := unhold(w.account, p_hold, 0);
 BEGIN
@@ -116,5 +116,6 @@ BEGIN
     RETURN with_hold(done_before(p_account, p_key, p_fingerprint, ended.act), p_account, p_hold);
   END IF;
   IF ended.act IS NOT NULL THEN RETURN jsonb_build_object('status', 'hold_closed', 'ended', ended.kind, 'amount', ended.amount); END IF;
-  RETURN with_hold(finish(let_go(w, p_hold, 'release', p_actor), p_key, p_fingerprint), p_account, p_hold);
+  w := let_go(w, p_hold, 'release', p_actor);
+  RETURN with_hold(finish(collect(w), p_key, p_fingerprint, w.act), p_account, p_hold);
 END $$;

@@ -44,5 +44,5 @@ BEGIN
   END IF;
   w := post(w, 'reverse', back.moves, back.grants, back.amounts, p_of => p_charge, p_amount => coalesce(p_amount, possible),
             p_actor => p_actor, p_reason => p_reason);
-  RETURN finish(next_due(w), p_key, p_fingerprint);
+  RETURN finish(collect(next_due(w)), p_key, p_fingerprint, w.act);
 END $$;

@@ -27,7 +27,7 @@ BEGIN
     INSERT INTO payments (provider, reference, purpose, account, act) VALUES (p_provider, p_reference, 'topup', w.account, w.act);
   END IF;
   w.due_at := least(w.due_at, p_expires_at);
-  RETURN finish(w, p_key, p_fingerprint);
+  RETURN finish(CASE p_kind WHEN 'addon' THEN repay(w) ELSE w END, p_key, p_fingerprint, w.act);
 END $$;
 
 -- The answer to a payment that was recorded before for the same purpose, or null (P2).

@@ -7,7 +7,7 @@ BEGIN
     SELECT * INTO d FROM due(w.account);
     EXIT WHEN NOT FOUND OR d.at > p_until;
     w.at := greatest(w.at, d.at);
-    w := CASE d.what WHEN 'hold' THEN let_go(w, d.id, 'timeout', 'time')
+    w := CASE d.what WHEN 'hold' THEN collect(let_go(w, d.id, 'timeout', 'time'))
                      WHEN 'subscription' THEN step(w, d.id, d.at)
                      ELSE expire_grant(w, d.id) END;
   END LOOP;

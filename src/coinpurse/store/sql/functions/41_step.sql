@@ -43,8 +43,9 @@ CREATE OR REPLACE FUNCTION settle(
   p_actor text DEFAULT 'time', p_reason text DEFAULT NULL, p_unpaid bigint DEFAULT 0
 ) RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE subscriptions SET (plan, months, allocation, renewal, grace, late_after, cap, anchor, paid_months, period, period_state, status, ends_at, pending)
-    = (s.plan, s.months, s.allocation, s.renewal, s.grace, s.late_after, s.cap, s.anchor, s.paid_months, s.period, s.period_state, s.status, s.ends_at, s.pending)
+  UPDATE subscriptions SET (plan, months, allocation, renewal, grace, late_after, cap, starts_at, anchor, paid_months, period, period_state, status, ends_at, ends_fixed, pending)
+    = (s.plan, s.months, s.allocation, s.renewal, s.grace, s.late_after, s.cap, s.starts_at, s.anchor, s.paid_months, s.period, s.period_state, s.status,
+       s.ends_at, s.ends_fixed, s.pending)
    WHERE account = s.account AND subscription = s.subscription;
   IF s.period >= 0 THEN
     INSERT INTO renewals AS r (account, subscription, period_start, period_end, plan, policy, state, unpaid, changed_at)
@@ -121,22 +122,22 @@ BEGIN
   RETURN s;
 END $$;
 
--- The grace is over and no payment came (T7, B7): unspent provisional credits freeze, what was spent of them is noted as unpaid;
+-- The grace is over and no payment came, or the provider says that it failed (T7, B7): unspent provisional credits freeze, what was spent of them is noted as unpaid;
 -- under `paid_with_grace` the old credits go.
-CREATE OR REPLACE FUNCTION fail(w wallets, s subscriptions) RETURNS wallets LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION fail(w wallets, s subscriptions, p_actor text DEFAULT 'time') RETURNS wallets LANGUAGE plpgsql AS $$
 DECLARE
   owed bigint := unpaid(w, s);
   d record;
 BEGIN
   s.status := 'past_due';
   s.period_state := 'failed';
-  IF s.renewal = 'paid_with_grace' THEN RETURN replace_credits(w, s, 'fail', 0); END IF;
+  IF s.renewal = 'paid_with_grace' THEN RETURN replace_credits(w, s, 'fail', 0, p_actor => p_actor); END IF;
   UPDATE grants SET frozen = 0 WHERE account = s.account AND subscription = s.subscription AND closed IS NULL AND provisional;
   SELECT repeat('f', count(*)::int) AS moves, array_agg(g."grant" ORDER BY l.n) AS grants, array_agg(l.remaining ORDER BY l.n) AS amounts INTO d
     FROM unnest(w.live, w.remaining) WITH ORDINALITY AS l("grant", remaining, n)
     JOIN grants g ON g.account = s.account AND g."grant" = l."grant"
    WHERE g.subscription = s.subscription AND g.provisional AND l.remaining > 0;
-  RETURN settle(w, s, 'fail', d.moves, d.grants, d.amounts, p_unpaid => owed);
+  RETURN settle(w, s, 'fail', d.moves, d.grants, d.amounts, p_actor, p_unpaid => owed);
 END $$;
 
 -- What was spent of a subscription's provisional credits (T7): what is neither left, nor frozen, nor held, nor taken back by support.

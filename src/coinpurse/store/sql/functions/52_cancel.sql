@@ -29,7 +29,7 @@ BEGIN
   IF p_now OR paid_through(s) <= w.at THEN
     w := finish_subscription(w, s, p_actor, p_reason);
   ELSE
-    s.ends_at := paid_through(s);
+    s.ends_at := paid_through(s); s.ends_fixed := false;
     w := settle(w, s, 'cancel', p_actor => p_actor, p_reason => p_reason);
   END IF;
   RETURN finish(next_due(w), p_key, p_fingerprint);
@@ -44,13 +44,18 @@ DECLARE
   s subscriptions := r.s;
 BEGIN
   IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
-  s.ends_at := NULL;
-  IF s.status = 'paused' THEN
-    s.status := CASE WHEN s.period = -1 THEN 'trialing' ELSE 'active' END;
-    IF s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, s.period); END IF;
-  END IF;
+  s.ends_at := NULL; s.ends_fixed := false;
+  IF s.status = 'paused' THEN s := unpause(s); END IF;
   w := confirm(w, s, 'resume', p_actor);
   RETURN finish(next_due(w), p_key, p_fingerprint);
+END $$;
+
+-- A paused subscription goes on; a month that was skipped is not owed.
+CREATE OR REPLACE FUNCTION unpause(s subscriptions) RETURNS subscriptions LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  s.status := CASE WHEN s.period = -1 THEN 'trialing' ELSE 'active' END;
+  IF s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, s.period); END IF;
+  RETURN s;
 END $$;
 
 -- Stops new periods; what is there stays until its period ends (B11).

@@ -6,36 +6,56 @@ DECLARE
   r record := enter_subscription(p_account, p_subscription, p_key, p_fingerprint);
   w wallets := r.w;
   s subscriptions := r.s;
-  more bigint := (p_terms->>'allocation')::bigint - s.allocation;
 BEGIN
   IF r.refused IS NOT NULL THEN RETURN r.refused; END IF;
-  IF (s.plan, s.months, s.allocation) = (p_terms->>'plan', (p_terms->>'months')::int, (p_terms->>'allocation')::bigint) THEN
-    s.pending := NULL;
-    w := settle(w, s, 'change', p_actor => p_actor);
-  ELSIF p_policy = 'at_renewal' THEN
-    -- With the first period that is not paid yet: a year that was paid is given to its end as it was sold.
-    s.pending := p_terms || jsonb_build_object('period', greatest(s.paid_months, coalesce(s.period, -1) + 1));
-    w := settle(w, s, 'change', p_actor => p_actor);
-  ELSIF s.status <> 'active' OR s.period IS NULL OR s.period_state <> 'granted' THEN
-    RETURN jsonb_build_object('status', 'cannot_change_now', 'state', standing(s));
-  ELSIF p_policy = 'restart' THEN
-    s := adopt(s, p_terms);
-    s.anchor := w.at; s.paid_months := s.months; s.period := 0;
-    -- One row per period start: a period that began at this very instant makes way.
-    DELETE FROM renewals WHERE account = p_account AND subscription = p_subscription AND period_start = w.at;
-    IF s.ends_at IS NOT NULL THEN s.ends_at := paid_through(s); END IF;
-    w := replace_credits(w, s, 'change', s.allocation, p_actor => p_actor);
-  ELSIF more < 0 THEN
-    RETURN jsonb_build_object('status', 'cannot_take_back');
-  ELSE
-    IF p_policy = 'prorated' THEN more := prorate(more, w.at, (running(s)).starts, (running(s)).ends); END IF;
-    s := adopt(s, p_terms);
-    IF more > 0 THEN PERFORM allot(w, s, more); END IF;
-    w := settle(w, s, 'change', CASE WHEN more > 0 THEN 'g' ELSE '' END, CASE WHEN more > 0 THEN ARRAY[w.act + 1] END,
-                CASE WHEN more > 0 THEN ARRAY[more] END, p_actor);
+  IF p_policy <> 'at_renewal' AND NOT sold_as(s, p_terms) THEN
+    IF NOT confirmed(s) THEN RETURN jsonb_build_object('status', 'cannot_change_now', 'state', standing(s)); END IF;
+    IF p_policy <> 'restart' AND (p_terms->>'allocation')::bigint < s.allocation THEN RETURN jsonb_build_object('status', 'cannot_take_back'); END IF;
   END IF;
+  w := amend(w, s, p_terms, p_policy, p_actor);
   RETURN finish(next_due(w), p_key, p_fingerprint);
 END $$;
+
+-- Whether a subscription runs under these terms already.
+CREATE OR REPLACE FUNCTION sold_as(s subscriptions, p_terms jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT (s.plan, s.months, s.allocation) = (p_terms->>'plan', (p_terms->>'months')::int, (p_terms->>'allocation')::bigint)
+$$;
+
+-- Whether a paid period runs: the only ground for a change that takes effect now.
+CREATE OR REPLACE FUNCTION confirmed(s subscriptions) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT s.status = 'active' AND s.period IS NOT NULL AND s.period_state = 'granted'
+$$;
+
+-- Gives a subscription other terms, by a policy that is possible for it now.
+CREATE OR REPLACE FUNCTION amend(w wallets, s subscriptions, p_terms jsonb, p_policy text, p_actor text) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE more bigint := (p_terms->>'allocation')::bigint - s.allocation;
+BEGIN
+  IF sold_as(s, p_terms) THEN
+    s.pending := NULL;
+    RETURN settle(w, s, 'change', p_actor => p_actor);
+  END IF;
+  IF p_policy = 'at_renewal' THEN
+    -- With the first period that is not paid yet: a year that was paid is given to its end as it was sold.
+    s.pending := p_terms || jsonb_build_object('period', greatest(s.paid_months, coalesce(s.period, -1) + 1));
+    RETURN settle(w, s, 'change', p_actor => p_actor);
+  END IF;
+  IF p_policy = 'restart' THEN
+    s := adopt(s, p_terms);
+    s.anchor := w.at; s.paid_months := s.months; s.period := 0;
+    PERFORM clear_renewal(s, w.at);
+    RETURN replace_credits(w, end_with_paid(s), 'change', s.allocation, p_actor => p_actor);
+  END IF;
+  IF p_policy = 'prorated' THEN more := prorate(more, w.at, (running(s)).starts, (running(s)).ends); END IF;
+  s := adopt(s, p_terms);
+  IF more = 0 THEN RETURN settle(w, s, 'change', p_actor => p_actor); END IF;
+  PERFORM allot(w, s, more);
+  RETURN settle(w, s, 'change', 'g', ARRAY[w.act + 1], ARRAY[more], p_actor);
+END $$;
+
+-- One row per period start: a period that began at the very instant of a new one makes way.
+CREATE OR REPLACE FUNCTION clear_renewal(s subscriptions, p_start timestamptz) RETURNS void LANGUAGE sql AS $$
+  DELETE FROM renewals WHERE account = s.account AND subscription = s.subscription AND period_start = p_start
+$$;
 
 -- The share of an amount that belongs to what is left of a period, rounded half up; exact, in microseconds.
 CREATE OR REPLACE FUNCTION prorate(p_amount bigint, p_now timestamptz, p_start timestamptz, p_end timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$

@@ -1,5 +1,10 @@
 -- What payment providers say and sell. Tables that are unique across accounts are keyed by the provider's own identifiers.
 
+-- These take one argument more now; beside the older form a call would name neither.
+DROP FUNCTION IF EXISTS finish(wallets, uuid, bigint);
+DROP FUNCTION IF EXISTS fail(wallets, subscriptions);
+DROP FUNCTION IF EXISTS confirm(wallets, subscriptions, text, text);
+
 -- Every delivery as it was received, stored before it is acted on (E1). `next_at` is when it is to be worked on; infinity: no more by itself.
 CREATE TABLE events (
   provider      text NOT NULL,
@@ -46,6 +51,15 @@ CREATE TABLE standings (
   PRIMARY KEY (provider, reference)
 );
 CREATE INDEX standings_account ON standings (account);
+
+-- Which payment paid an invoice, where the provider tells it apart from the invoice.
+CREATE TABLE paid_with (
+  provider text NOT NULL,
+  invoice  text NOT NULL,
+  payment  text NOT NULL,
+  PRIMARY KEY (provider, invoice, payment)
+);
+CREATE INDEX paid_with_payment ON paid_with (provider, payment);
 
 -- Disputes of payments, as they stand.
 CREATE TABLE disputes (
