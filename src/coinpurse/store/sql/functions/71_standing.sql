@@ -52,7 +52,7 @@ BEGIN
   s.created_at := present;
   INSERT INTO subscriptions SELECT (s).*;
   INSERT INTO standings AS k (provider, reference, account, subscription) VALUES (p_provider, f->>'subscription', w.account, s.subscription)
-  ON CONFLICT (provider, reference) DO UPDATE SET account = excluded.account, subscription = excluded.subscription;
+  ON CONFLICT (provider, reference) DO UPDATE SET subscription = excluded.subscription;
   w := settle(w, s, 'subscribe', p_actor => p_actor);
   RETURN advance(w, present);
 END $$;

@@ -10,7 +10,7 @@ DECLARE
   saw text[] := '{}';
   before bigint;
   written bigint[] := '{}';
-  outcome text;
+  summary text;
 BEGIN
   FOR f IN SELECT value FROM jsonb_array_elements(p_facts->'facts') WITH ORDINALITY ORDER BY ordinality LOOP
     IF f->>'fact' = 'paid_with' THEN
@@ -18,7 +18,7 @@ BEGIN
       CONTINUE;
     END IF;
     owner := whose(p_provider, f);
-    before := (SELECT act FROM wallets WHERE account = owner);
+    before := (enter(owner)).act;
     IF before IS NULL THEN RAISE EXCEPTION USING ERRCODE = 'CP001', MESSAGE = nobody(f, owner); END IF;
     PERFORM link(p_provider, f, owner);
     one := heed(owner, p_provider, f, p_actor, p_upgrade, p_clawback);
@@ -26,10 +26,10 @@ BEGIN
     IF one->>'status' = 'done' THEN did := did || (one->>'text'); ELSE saw := saw || (one->>'text'); END IF;
     written := written || ARRAY(SELECT act FROM acts WHERE account = owner AND act > before AND actor = p_actor ORDER BY act);
   END LOOP;
-  outcome := array_to_string(CASE WHEN did = '{}' THEN saw ELSE did END, ' ');
-  UPDATE events SET status = 'applied', outcome = apply_event.outcome, account = owner, acts = nullif(written, '{}'), next_at = 'infinity',
+  summary := array_to_string(CASE WHEN did = '{}' THEN saw ELSE did END, ' ');
+  UPDATE events SET status = 'applied', outcome = summary, account = owner, acts = nullif(written, '{}'), next_at = 'infinity',
          claimed_until = NULL, changed_at = clock_timestamp() WHERE provider = p_provider AND event = p_event;
-  RETURN jsonb_build_object('status', 'applied', 'outcome', outcome, 'account', owner, 'acts', written);
+  RETURN jsonb_build_object('status', 'applied', 'outcome', summary, 'account', owner, 'acts', written);
 EXCEPTION WHEN SQLSTATE 'CP001' THEN
   RETURN jsonb_build_object('status', 'failed', 'outcome', SQLERRM, 'account', owner, 'acts', '[]'::jsonb);
 END $$;
@@ -63,10 +63,10 @@ CREATE OR REPLACE FUNCTION nobody(f jsonb, p_owner uuid) RETURNS text LANGUAGE s
                    || coalesce(' of customer ' || (f->>'customer'), '') || '. Name it in the object''s metadata (coinpurse_account), or link the customer.' END
 $$;
 
--- Keeps whose a customer is: what an object names explicitly, else the first that was seen.
+-- Keeps whose a customer is: the first that was seen. An object that names its account is that account's whosever the customer is.
 CREATE OR REPLACE FUNCTION link(p_provider text, f jsonb, p_account uuid) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO customers AS c (provider, customer, account) SELECT p_provider, f->>'customer', p_account WHERE f->>'customer' IS NOT NULL
-  ON CONFLICT (provider, customer) DO UPDATE SET account = excluded.account WHERE f->>'digest' IS NOT NULL AND c.account <> excluded.account
+  INSERT INTO customers (provider, customer, account) SELECT p_provider, f->>'customer', p_account WHERE f->>'customer' IS NOT NULL
+  ON CONFLICT (provider, customer) DO NOTHING
 $$;
 
 -- Keeps which payment paid an invoice, whichever is told first.
