@@ -26,6 +26,8 @@ CAUSES = {
     "topup": ("topup", "gr", False),
     "trial": ("trial", "su", True),
     "revoke": ("revocation", "gr", True),
+    "reclaim": ("refund", "gr", True),
+    "repay": ("repayment", "gr", True),
     "expire": ("expiry", None, False),
     "subscribe": ("subscription", "su", True),
     "renew": ("renewal", "su", True),
@@ -46,7 +48,7 @@ PLACES = """
                    sum(e.moved * ((target = 'frozen')::int - (source = 'frozen')::int)) AS frozen_now,
                    sum(e.moved * ((target = 'spent')::int - (source = 'spent')::int)) AS spent,
                    coalesce(sum(e.moved) FILTER (WHERE target = 'expired'), 0) AS expired,
-                   coalesce(sum(e.moved) FILTER (WHERE target = 'revoked'), 0) AS revoked
+                   sum(e.moved * ((target = 'revoked')::int - (source = 'revoked')::int)) AS revoked
               FROM coinpurse.entries e WHERE e.account = %(account)s GROUP BY e."grant") p ON p.number =
               g."grant"
      WHERE g.account = %(account)s AND (p.available + p.held + p.frozen_now > 0 OR p.newest <= %(limit)s)
