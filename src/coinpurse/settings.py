@@ -3,13 +3,42 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 import platformdirs
 
 DEFAULT_CATALOG = Path(__file__).with_name("default_catalog.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """A payment provider's: the API key (None: it can't be asked), the webhooks' secrets, and another address
+    than the provider's own. `finalize` says that drafts of renewals' invoices are finalised by us. Secrets
+    are left out of the repr, and so of logs."""
+
+    api_key: str | None = field(default=None, repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    api_base: str | None = None
+    finalize: bool = False
+
+    @property
+    def configured(self) -> bool:
+        """Whether anything can be done with it."""
+        return bool(self.api_key or self.webhook_secrets)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], name: str) -> Self:
+        """Read the variables COINPURSE_NAME_API_KEY, _WEBHOOK_SECRET (several: with blanks or commas between
+        them), _API_BASE and _FINALIZE. Raises ValueError."""
+        prefix = f"COINPURSE_{name}_"
+        return cls(
+            api_key=env.get(f"{prefix}API_KEY", "").strip() or None,
+            webhook_secrets=tuple(env.get(f"{prefix}WEBHOOK_SECRET", "").replace(",", " ").split()),
+            api_base=env.get(f"{prefix}API_BASE", "").strip() or None,
+            finalize=_yes(f"{prefix}FINALIZE", env.get(f"{prefix}FINALIZE", "")),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +50,8 @@ class Settings:
     `allowed_origins` may read balances with session tokens. `rate_limit` is in requests per second for each
     API key and server process; 0 is none. `app_name`, `app_url` and `support` say how the web pages speak
     of the app: its name, where "back" leads, and how to ask for help, as the end of a sentence.
-    `stylesheet` is a path on the same origin with the app's own colours."""
+    `stylesheet` is a path on the same origin with the app's own colours. `stripe` is how to reach that
+    payment provider."""
 
     database_url: str | None
     home: Path
@@ -33,6 +63,7 @@ class Settings:
     app_url: str = "/"
     support: str = "contact support"
     stylesheet: str | None = None
+    stripe: ProviderSettings = ProviderSettings()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -51,6 +82,7 @@ class Settings:
             app_url=env.get("COINPURSE_APP_URL") or "/",
             support=env.get("COINPURSE_SUPPORT") or "contact support",
             stylesheet=env.get("COINPURSE_STYLESHEET") or None,
+            stripe=ProviderSettings.from_env(env, "STRIPE"),
         )
 
 
@@ -64,6 +96,12 @@ def _rate(text: str) -> float:
             f"COINPURSE_RATE_LIMIT is requests per second and key, 0 for no limit; not {text!r}."
         )
     return rate
+
+
+def _yes(name: str, text: str) -> bool:
+    if text.lower() not in ("", "yes", "no", "true", "false", "1", "0"):
+        raise ValueError(f"{name} is yes or no; not {text!r}.")
+    return text.lower() in ("yes", "true", "1")
 
 
 def _absolute(path: str) -> Path:

@@ -15,6 +15,7 @@ from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
 from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.errors import CatalogError
+from coinpurse.domain.ports import Provider
 from coinpurse.settings import Settings
 from coinpurse.store.db import Database
 from coinpurse.store.embedded import EmbeddedPostgres
@@ -54,9 +55,31 @@ def load_catalog(path: Path) -> Catalog:
 @asynccontextmanager
 async def _on(url: str, catalog: Catalog, settings: Settings, size: int) -> AsyncIterator[Context]:
     await anyio.to_thread.run_sync(migrate, url)
-    async with Database(url, size=size) as db:
+    async with Database(url, size=size) as db, AsyncExitStack() as stack:
         await db.call("put_catalog", version=catalog.version, content=catalog.content())
-        yield Context(db, catalog, settings)
+        providers = _providers(settings, catalog)
+        for provider in providers.values():
+            stack.push_async_callback(provider.close)
+        yield Context(db, catalog, settings, providers)
+
+
+def _providers(settings: Settings, catalog: Catalog) -> dict[str, Provider]:
+    """The payment providers that are configured, by name. Each is loaded only if it is."""
+    found: list[Provider] = []
+    if settings.stripe.configured:
+        from coinpurse.providers.stripe import Stripe
+
+        stripe = settings.stripe
+        found.append(
+            Stripe(
+                catalog,
+                secrets=stripe.webhook_secrets,
+                api_key=stripe.api_key,
+                api_base=stripe.api_base,
+                finalize=stripe.finalize,
+            )
+        )
+    return {provider.name: provider for provider in found}
 
 
 class Server:
