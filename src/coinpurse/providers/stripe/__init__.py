@@ -1,7 +1,7 @@
 """Stripe as a payment provider."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from coinpurse.domain.catalog import Catalog
@@ -38,7 +38,7 @@ class Stripe:
         finalize: bool = False,
     ) -> None:
         self._prices = Prices(catalog)
-        self._secrets = tuple(secrets)
+        self._secrets = tuple(filter(None, secrets))
         self._finalize = finalize
         self._api = Api(api_key, api_base.rstrip("/") if api_base else None) if api_key else None
         self._key_is_test = _is_test(api_key)
@@ -46,12 +46,12 @@ class Stripe:
 
     def verify(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice:
         """Believes a delivery or raises Refused (E3)."""
-        check_signature(body, headers, self._secrets, now)
+        signed_at = check_signature(body, headers, self._secrets, now)
         event = read_event(body)
         return Notice(
             id=event["id"],
             type=event["type"],
-            created_at=Event.of(event).created,
+            created_at=datetime.fromtimestamp(event.get("created", signed_at), UTC),
             test=not event.get("livemode"),
             objects=tuple(named(event["data"]["object"])),
         )
@@ -61,7 +61,7 @@ class Stripe:
         raw = read_event(body)
         if raw.get("account"):
             raise NotOurs("It happened at a connected account, whose customers are not ours.")
-        event = Event.of(raw)
+        event = Event.of(raw, notice.created_at)
         return await Reading(self._prices, self._source(notice, event, now), event).facts()
 
     async def look_up(self, subscription: str, now: datetime) -> list[Fact]:

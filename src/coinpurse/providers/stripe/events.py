@@ -16,7 +16,6 @@ from coinpurse.providers.stripe.prices import Prices
 from coinpurse.providers.stripe.reading import (
     Json,
     account_of,
-    at,
     dig,
     invoice_payment,
     listed,
@@ -41,10 +40,8 @@ class Event:
     created: datetime
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any]) -> "Event":
+    def of(cls, raw: Mapping[str, Any], created: datetime) -> "Event":
         """Reads what `signature.read_event` has found sound."""
-        created = at(raw["created"])
-        assert created is not None, "read_event lets no event through without it"
         data = raw["data"]
         return cls(raw["type"], data["object"], data.get("previous_attributes") or {}, created)
 
@@ -151,11 +148,7 @@ class Reading:
         before, now = self.event.previous, self.event.object
         if self.source.rank == ASKED or "latest_invoice" not in before:
             return False
-        starts = {"current_period_start", *(key for item in listed(before.get("items")) for key in item)}
-        renewed = "current_period_start" in before or _item_starts(before, starts) != _item_starts(
-            now, starts
-        )
-        return not renewed and _terms_changed(before, now)
+        return _terms_changed(before, now) and not _renewed(before, now)
 
     async def _standing_of(self, reference: str) -> list[Fact]:
         """How a subscription stands, where that can be asked for and it is one of ours."""
@@ -292,10 +285,15 @@ def _nothing_in(invoice: Json) -> Exception:
     )
 
 
-def _item_starts(subscription: Json, keys: set[str]) -> list[Any]:
-    if "current_period_start" not in keys:
-        return []
-    return sorted(str(item.get("current_period_start")) for item in listed(subscription.get("items")))
+def _renewed(before: Json, now: Json) -> bool:
+    """Whether a period began, wherever this API version keeps its start."""
+    starts = _item_starts(before)
+    return "current_period_start" in before or bool(starts and starts != _item_starts(now))
+
+
+def _item_starts(subscription: Json) -> list[int]:
+    starts = (item.get("current_period_start") for item in listed(subscription.get("items")))
+    return sorted(whole(start) for start in starts if start is not None)
 
 
 def _terms_changed(before: Json, now: Json) -> bool:

@@ -71,6 +71,7 @@ def standing(
     account = account_of(subscription) or account
     meant, quantity, items = _terms(prices, subscription, state, account)
     ends_at, with_period = _end(subscription, period_end(subscription, items))
+    pending = pending or _waits_for_payment(subscription)
     return Standing(
         subscription=_id(subscription),
         as_of=as_of,
@@ -81,12 +82,14 @@ def standing(
         quantity=quantity,
         customer=ref(subscription.get("customer")),
         account=account,
+        anchor=at(subscription.get("billing_cycle_anchor")),
         trial_start=at(subscription.get("trial_start")),
         trial_end=at(subscription.get("trial_end")),
         ends_at=ends_at,
         ends_with_period=with_period,
         paused=bool(subscription.get("pause_collection")) or subscription.get("status") == "paused",
-        payment_pending=pending or _waits_for_payment(subscription),
+        payment_pending=pending,
+        pending_invoice=ref(subscription.get("latest_invoice")) if pending else None,
     )
 
 
@@ -197,7 +200,9 @@ def top_up(prices: Prices, intent: Json) -> Purchase:
 
 
 def refunded(payment: str, total: int, amount: int, as_of: datetime) -> Returned:
-    """How much of a payment was refunded, in all."""
+    """How much of a payment was refunded, in all. Raises NotOurs for a payment of nothing."""
+    if total <= 0:
+        raise NotOurs("The payment was of nothing.")
     return Returned(payment=payment, total=total, refunded=amount, as_of=as_of)
 
 
@@ -207,10 +212,12 @@ def sum_of_refunds(refunds: Iterable[Json]) -> int:
 
 
 def disputed(dispute: Json, payment: str, total: int, as_of: datetime) -> Returned:
-    """What a dispute holds back or has taken (P3). Raises NotOurs for an inquiry."""
+    """What a dispute holds back or has taken (P3). Raises NotOurs for an inquiry, or a payment of nothing."""
     status, amount = str(dispute.get("status")), whole(dispute.get("amount"))
     if status.startswith("warning_"):
         raise NotOurs("An inquiry moves no money.")
+    if total <= 0:
+        raise NotOurs("The payment was of nothing.")
     moved = [whole(b.get("amount")) for b in listed(dispute.get("balance_transactions"))]
     back = bool(moved) and sum(moved) >= 0
     return Returned(

@@ -15,9 +15,9 @@ TOLERANCE = 300
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
-def check_signature(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> None:
-    """Raises Refused unless one of the `v1` signatures was made with one of the secrets, over these bytes,
-    within five minutes of `now`.
+def check_signature(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> int:
+    """The signed instant, in seconds. Raises Refused unless one of the `v1` signatures was made with one of the
+    secrets, over these bytes, within five minutes of `now`.
 
     Stripe's own library accepts any instant ahead of now, and any age where its tolerance is 0; a captured
     delivery could then be replayed for ever. So both sides are checked here.
@@ -31,6 +31,7 @@ def check_signature(body: bytes, headers: Mapping[str, str], secrets: Sequence[s
     if not any([hmac.compare_digest(e, s) for e in expected for s in signatures]):  # noqa: C419
         raise Refused("The signature doesn't fit the body. Is the webhook's secret the one of this endpoint?")
     _check_age(int(stamp), now)
+    return int(stamp)
 
 
 def read_event(body: bytes) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def read_event(body: bytes) -> dict[str, Any]:
 
 def _is_whole(event: Mapping[str, Any]) -> bool:
     """Whether an event has all that it takes to store it and to work on it."""
-    data, created = event.get("data"), event.get("created")
+    data, created = event.get("data"), event.get("created", 0)
     named = all(isinstance(event.get(name), str) and event[name] for name in ("id", "type"))
     dated = isinstance(created, int) and not isinstance(created, bool) and 0 <= created < 2**36
     return named and dated and isinstance(data, dict) and isinstance(data.get("object"), dict)
