@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from coinpurse.settings import DEFAULT_CATALOG, Settings
+from coinpurse.settings import DEFAULT_CATALOG, ProviderSettings, Settings
 
 
 def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,3 +65,32 @@ def test_how_the_pages_speak_of_the_app() -> None:
     assert settings.support == "write to help@kreator.example"
     assert settings.stylesheet == "/kreator.css"
     assert Settings.from_env({}).app_name == "Coinpurse"
+
+
+def test_a_payment_provider_is_set_up_by_its_secrets() -> None:
+    """Several webhook secrets can be named, so that one can be replaced; nothing set is not configured."""
+    settings = Settings.from_env(
+        {
+            "COINPURSE_STRIPE_API_KEY": "sk_test_1",
+            "COINPURSE_STRIPE_WEBHOOK_SECRET": "whsec_a, whsec_b",
+            "COINPURSE_STRIPE_API_BASE": "http://127.0.0.1:12111",
+            "COINPURSE_STRIPE_FINALIZE": "yes",
+        }
+    )
+    assert settings.stripe == ProviderSettings(
+        "sk_test_1", ("whsec_a", "whsec_b"), "http://127.0.0.1:12111", True
+    )
+    assert settings.stripe.configured
+    assert not Settings.from_env({}).stripe.configured
+
+
+def test_secrets_are_not_printed() -> None:
+    """Settings end up in logs and error reports."""
+    env = {"COINPURSE_STRIPE_API_KEY": "sk_secret", "COINPURSE_STRIPE_WEBHOOK_SECRET": "whsec_secret"}
+    assert "secret" not in repr(Settings.from_env(env)).replace("webhook_secrets", "")
+
+
+def test_yes_or_no() -> None:
+    """A word that is neither must not silently be no."""
+    with pytest.raises(ValueError, match="COINPURSE_STRIPE_FINALIZE"):
+        Settings.from_env({"COINPURSE_STRIPE_FINALIZE": "maybe"})

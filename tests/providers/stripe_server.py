@@ -92,7 +92,11 @@ def _fits(thing: Json, params: dict[str, str]) -> bool:
     if params.get("status", "all") not in ("all", thing.get("status")):
         return False
     named = ("subscription", "payment_intent", "charge", "invoice")
-    return all(params[name] == thing.get(name) for name in named if name in params)
+    return all(params[name] in (thing.get(name), _id(thing.get(name))) for name in named if name in params)
+
+
+def _id(thing: Any) -> Any:
+    return thing.get("id") if isinstance(thing, dict) else None
 
 
 @contextmanager

@@ -62,8 +62,9 @@ class Finding:
                 continue
             if found:
                 summary = f"{kind.name} {reference} ({thing.get('status') or thing.get('payment_status')})"
-                test = thing.get("livemode") is False
-                yield Found(about=reference, summary=summary, at=made, test=test, facts=tuple(found))
+                yield Found(
+                    about=reference, summary=summary, at=made, test=_is_test(thing), facts=tuple(found)
+                )
 
     async def subscription(self, thing: Json) -> Sequence[Fact]:
         """How it stands: every one that lived within the time, since nothing tells which have changed."""
@@ -97,6 +98,11 @@ class Finding:
         """How a dispute stands."""
         payment, total = await self._asked.payment(thing)
         return [facts.disputed(thing, payment, total, self._asked.as_of)]
+
+
+def _is_test(thing: Json) -> bool:
+    """Whether it is about test money. A refund doesn't say, but its payment does."""
+    return thing.get("livemode", dig(thing, "payment_intent", "livemode")) is False
 
 
 async def oldest_first(
@@ -145,6 +151,6 @@ _KINDS = (
         Finding.checkout,
     ),
     _Kind("top-up", "/v1/payment_intents", timedelta(days=7), {}, Finding.top_up),
-    _Kind("refund", "/v1/refunds", timedelta(days=60), {}, Finding.refund),
+    _Kind("refund", "/v1/refunds", timedelta(days=60), {"expand": ["data.payment_intent"]}, Finding.refund),
     _Kind("dispute", "/v1/disputes", timedelta(days=200), {}, Finding.dispute),
 )

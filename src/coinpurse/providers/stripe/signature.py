@@ -16,8 +16,8 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def check_signature(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: datetime) -> int:
-    """The signed instant, in seconds. Raises Refused unless one of the `v1` signatures was made with one of the
-    secrets, over these bytes, within five minutes of `now`.
+    """The signed instant, in seconds. Raises Refused unless one of the `v1` signatures was made with one of
+    the secrets, over these bytes, within five minutes of `now`.
 
     Stripe's own library accepts any instant ahead of now, and any age where its tolerance is 0; a captured
     delivery could then be replayed for ever. So both sides are checked here.
