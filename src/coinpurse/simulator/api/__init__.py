@@ -1,0 +1,1 @@
+"""The API: Stripe's addresses, parameters, lists and errors."""
