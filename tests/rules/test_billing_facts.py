@@ -47,13 +47,13 @@ class Customer:
     def standing(self, state: Any = "active", **more: Any) -> Standing:
         """How the subscription stands; each later than the one before."""
         self.seconds += 1
-        plain = {"plan": "starter", "interval": "month", "account": self.life.name}
+        plain: dict[str, Any] = {"plan": "starter", "interval": "month", "account": self.life.name}
         as_of = when("2026-01-01") + timedelta(seconds=self.seconds)
         return Standing(subscription=self.sub, as_of=as_of, state=state, **(plain | more))
 
     def paid(self, n: int, **more: Any) -> Paid:
         """The line that pays month n."""
-        plain = {
+        plain: dict[str, Any] = {
             "line": f"il_{self.sub}_{n}", "plan": "starter", "interval": "month", "start": when(MONTHS[n]),
             "end": when(MONTHS[n + 1]), "account": self.life.name, "payment": f"pi_{self.sub}_{n}",
             "amount": 1200,
@@ -61,7 +61,7 @@ class Customer:
         return Paid(subscription=self.sub, **(plain | more))
 
     def topup(self, n: int = 1, state: Any = "paid", **more: Any) -> Purchase:
-        plain = {"pack": "small", "amount": 600, "payment": f"pi_{self.sub}_t{n}", "account": self.life.name}
+        plain: dict[str, Any] = {"pack": "small", "amount": 600, "payment": f"pi_{self.sub}_t{n}", "account": self.life.name}
         return Purchase(purchase=f"cs_{self.sub}_{n}", state=state, **(plain | more))
 
     def returned(self, n: int = 1, **more: Any) -> Returned:
