@@ -1,0 +1,84 @@
+"""What a provider's price ids mean, by the catalog, and whose a thing is, by what we wrote on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from coinpurse.domain.catalog import Catalog
+from coinpurse.domain.credits import Interval
+from coinpurse.domain.facts import Fact
+from coinpurse.domain.ports import Buyer, Found, Item, NotOurs, NotYet, ProviderError
+from coinpurse.providers.reading import Reader, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plan by the month or year."""
+
+    plan: str
+    interval: Interval
+
+
+class Shelf:
+    """The catalog seen from one provider."""
+
+    def __init__(self, catalog: Catalog, provider: str) -> None:
+        self.plans = {
+            price.providers[provider]: Offer(plan.id, interval)
+            for plan in catalog.plans.values()
+            for interval, price in plan.prices.items()
+            if provider in price.providers
+        }
+        self.packs = {
+            pack.price.providers[provider]: pack.id
+            for pack in catalog.packs.values()
+            if provider in pack.price.providers
+        }
+
+
+def account_of(metadata: Reader | None) -> str | None:
+    """The account that a thing names."""
+    return next(metadata.identifiers("coinpurse_account", "account"), None) if metadata else None
+
+
+def unknown_price(what: str, prices: list[str], metadata: Reader | None) -> NotOurs | NotYet:
+    """What to raise when nothing of a sale is in the catalog. Where we sold it ourselves, the catalog has
+    lost a price, and the event should wait for it; otherwise it is another product's business."""
+    names = ", ".join(prices) or "none"
+    text = f"{what} is for no price of the catalog (its prices: {names})"
+    if metadata is not None and any(key.startswith("coinpurse_") for key in metadata.data):
+        return NotYet(f"{text}, though it was sold here. Put the price into the catalog again.")
+    return NotOurs(f"{text}.")
+
+
+def metadata_for(buyer: Buyer, item: Item, reference: str) -> dict[str, str]:
+    """What we write on a thing that is being bought."""
+    values = {
+        "coinpurse_account": buyer.account,
+        "coinpurse_checkout": reference,
+        "coinpurse_pack": item.pack,
+        "coinpurse_plan": item.plan,
+        "coinpurse_interval": item.interval,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def unreadable(error: Unreadable, what: str) -> NotYet:
+    """An object that can't be read waits for a version of Coinpurse that can."""
+    return NotYet(f"{what} can't be read: {error}.")
+
+
+def cannot(provider: str, text: str) -> ProviderError:
+    """What a provider can't do."""
+    return ProviderError(f"{provider} {text}", code="not_supported", passing=False)
+
+
+def found(about: str, at: datetime, test: bool, read: Callable[[], list[Fact]]) -> Found:
+    """What an object that was looked up says; one that says nothing comes with the reason, without facts."""
+    facts: list[Fact] = []
+    try:
+        facts = read()
+        summary = ", ".join(type(fact).__name__.lower() for fact in facts) or "nothing of ours"
+    except (NotOurs, NotYet, Unreadable) as reason:
+        summary = str(reason)
+    return Found(about=about, summary=summary, at=at, test=test, facts=facts)
