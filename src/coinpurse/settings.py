@@ -50,8 +50,8 @@ class Settings:
     `allowed_origins` may read balances with session tokens. `rate_limit` is in requests per second for each
     API key and server process; 0 is none. `app_name`, `app_url` and `support` say how the web pages speak
     of the app: its name, where "back" leads, and how to ask for help, as the end of a sentence.
-    `stylesheet` is a path on the same origin with the app's own colours. `stripe` is how to reach that
-    payment provider."""
+    `stylesheet` is a path on the same origin with the app's own colours. `stripe`, `paddle` and `polar` are
+    how to reach those payment providers; `standard` has the secrets of any sender of Standard Webhooks."""
 
     database_url: str | None
     home: Path
@@ -64,6 +64,9 @@ class Settings:
     support: str = "contact support"
     stylesheet: str | None = None
     stripe: ProviderSettings = ProviderSettings()
+    paddle: ProviderSettings = ProviderSettings()
+    polar: ProviderSettings = ProviderSettings()
+    standard: ProviderSettings = ProviderSettings()
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -83,6 +86,9 @@ class Settings:
             support=env.get("COINPURSE_SUPPORT") or "contact support",
             stylesheet=env.get("COINPURSE_STYLESHEET") or None,
             stripe=ProviderSettings.from_env(env, "STRIPE"),
+            paddle=ProviderSettings.from_env(env, "PADDLE"),
+            polar=ProviderSettings.from_env(env, "POLAR"),
+            standard=ProviderSettings.from_env(env, "STANDARD"),
         )
 
 

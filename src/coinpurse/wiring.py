@@ -79,6 +79,24 @@ def _providers(settings: Settings, catalog: Catalog) -> dict[str, Provider]:
                 finalize=stripe.finalize,
             )
         )
+    if settings.paddle.configured:
+        from coinpurse.providers.paddle import Paddle
+
+        paddle = settings.paddle
+        found.append(
+            Paddle(catalog, secrets=paddle.webhook_secrets, api_key=paddle.api_key, api_base=paddle.api_base)
+        )
+    if settings.polar.configured:
+        from coinpurse.providers.polar import Polar
+
+        polar = settings.polar
+        found.append(
+            Polar(catalog, secrets=polar.webhook_secrets, api_key=polar.api_key, api_base=polar.api_base)
+        )
+    if settings.standard.configured:
+        from coinpurse.providers.standard import Standard
+
+        found.append(Standard(catalog, secrets=settings.standard.webhook_secrets))
     return {provider.name: provider for provider in found}
 
 

@@ -23,7 +23,7 @@ from coinpurse.domain.catalog import Catalog
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 
-CATALOG = Catalog.parse("""
+CATALOG_TEXT = """
 [plans.starter]
 name = "Starter"
 monthly_credits = 1000
@@ -55,7 +55,8 @@ amount = "199.00"
 currency = "usd"
 paddle = "pri_01gsz98e27ak2tyhexptwc58yk"
 polar = "prod_small"
-""")
+"""
+CATALOG = Catalog.parse(CATALOG_TEXT)
 
 
 def fixtures() -> Path:

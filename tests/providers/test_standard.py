@@ -39,6 +39,12 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Fact]] = {
             "plan": "starter",
             "interval": "month",
             "quantity": 3,
+            "anchor": "2026-01-31T09:00:00Z",
+            "paused": True,
+            "payment_pending": True,
+            "pending_invoice": "inv_8",
+            "customer": "c_1",
+            "as_of": "2026-03-14T09:29:00Z",
             "trial_start": "2026-03-14T09:00:00Z",
             "trial_end": "2026-03-28T11:00:00+02:00",
             "ends_at": "2026-03-28T09:00:00Z",
@@ -48,7 +54,12 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Fact]] = {
         Standing(
             subscription="s_1",
             account="ann",
-            as_of=NOW,
+            customer="c_1",
+            as_of=at("2026-03-14T09:29:00Z"),
+            anchor=at("2026-01-31T09:00:00Z"),
+            paused=True,
+            payment_pending=True,
+            pending_invoice="inv_8",
             state="trialing",
             plan="starter",
             interval="month",
@@ -159,6 +170,11 @@ async def test_each_type_is_a_fact(type_: str) -> None:
     data, fact = EXAMPLES[type_]
     body = event(type_, data)
     assert await STANDARD.facts(verify(body), body, NOW) == [fact]
+
+
+def test_every_field_of_a_standing_is_told() -> None:
+    """No field that a sender may write is passed over: the example has them all."""
+    assert set(EXAMPLES["subscription.standing"][0]) == set(Standing.__dataclass_fields__)
 
 
 async def test_disputes_are_told_apart() -> None:

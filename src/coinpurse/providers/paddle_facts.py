@@ -62,7 +62,7 @@ def standing(subscription: Reader, shelf: Shelf, as_of: datetime, rank: int = 1)
         state=STATES[status],
         plan=offer.plan,
         interval=offer.interval,
-        quantity=item.whole("quantity", 1),
+        quantity=item.quantity(),
         customer=subscription.maybe_text("customer_id"),
         account=account_of(subscription.maybe_object("custom_data")),
         trial_start=trial.maybe_when("starts_at") if trial else None,
@@ -89,7 +89,7 @@ def items_with(subscription: Reader, shelf: Shelf, price: str) -> list[dict[str,
     return [
         {
             "price_id": price if item.path == plan.path else item.object("price").text("id"),
-            "quantity": item.whole("quantity", 1),
+            "quantity": item.quantity(),
         }
         for item in subscription.objects("items")
         if item.data.get("status") != "inactive"
@@ -208,7 +208,7 @@ def _purchases(sale: _Sale, shelf: Shelf, state: PurchaseState) -> list[Fact]:
             purchase=sale.id if len(packs) == 1 else f"{sale.id}/{line.text('price_id')}",
             state=state,
             pack=shelf.packs[line.text("price_id")],
-            quantity=line.whole("quantity", 1),
+            quantity=line.quantity(),
             amount=amount(line),
             currency=sale.currency,
             payment=line.text("id"),
@@ -231,7 +231,7 @@ def _paid_line(sale: _Sale, subscription: str, line: Reader, shelf: Shelf) -> li
             interval=offer.interval,
             start=covered[0],
             end=covered[1],
-            quantity=line.whole("quantity", 1),
+            quantity=line.quantity(),
             amount=amount(line),
             currency=sale.currency,
             invoice=sale.id,

@@ -113,10 +113,7 @@ def _pack(thing: Reader, shelf: Shelf) -> str | None:
 
 
 def _quantity(thing: Reader) -> int:
-    for field in ("units", "seats"):
-        if thing.has(field):
-            return thing.whole(field, 1)
-    return 1
+    return thing.quantity("units") if thing.has("units") else thing.quantity("seats")
 
 
 def checkout(entity: Reader, shelf: Shelf) -> list[Fact]:

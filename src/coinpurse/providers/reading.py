@@ -12,6 +12,8 @@ import msgspec
 
 MOST = 10**15
 LONGEST = 500
+#: Seats or packs at once; more is a slip, and its credits would be beyond what can be counted.
+MOST_AT_ONCE = 1_000_000
 _YEARS = range(1990, 3000)
 
 
@@ -81,6 +83,10 @@ class Reader:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             raise Unreadable(f"{self.name(field)} must be a whole number from {least:,} to {most:,}")
         return value
+
+    def quantity(self, field: str = "quantity") -> int:
+        """How many are bought: 1 where it is missing."""
+        return self.whole(field, 1, MOST_AT_ONCE) if self.has(field) else 1
 
     def digits(self, field: str) -> int:
         """A whole number that is written as a text, as some write money: "1200"."""

@@ -69,7 +69,7 @@ def standard_secret(text: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not key:
-        raise ValueError("A Standard Webhooks secret is `whsec_` and then base64; this one is not.")
+        raise ValueError("COINPURSE_STANDARD_WEBHOOK_SECRET must be `whsec_` and then base64.")
     return key
 
 

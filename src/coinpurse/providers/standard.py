@@ -39,7 +39,6 @@ _STATES: dict[str, StandingState] = {
     "past_due": "past_due",
     "ended": "ended",
 }
-_MOST_SEATS = 1_000_000
 _NAMES = ("purchase", "payment", "invoice", "line", "subscription", "dispute", "customer", "account")
 
 
@@ -160,10 +159,6 @@ def _owner(data: Reader) -> _Owner:
     return {"customer": data.maybe_text("customer"), "account": data.maybe_text("account")}
 
 
-def _quantity(data: Reader) -> int:
-    return data.whole("quantity", 1, _MOST_SEATS) if data.has("quantity") else 1
-
-
 def _money(data: Reader, field: str = "amount") -> int:
     return data.whole(field) if data.has(field) else 0
 
@@ -192,14 +187,16 @@ def _standing(data: Reader, at: datetime) -> Fact:
         state=_STATES[data.choice("state", _STATES)],
         plan=data.text("plan"),
         interval=_INTERVALS[data.choice("interval", _INTERVALS)],
-        quantity=_quantity(data),
+        quantity=data.quantity(),
         rank=data.whole("rank", 0, 100) if data.has("rank") else 0,
+        anchor=data.maybe_when("anchor"),
         trial_start=data.maybe_when("trial_start"),
         trial_end=data.maybe_when("trial_end"),
         ends_at=data.maybe_when("ends_at"),
         ends_with_period=data.flag("ends_with_period"),
         paused=data.flag("paused"),
         payment_pending=data.flag("payment_pending"),
+        pending_invoice=data.maybe_text("pending_invoice"),
         **_owner(data),
     )
 
@@ -216,7 +213,7 @@ def _paid(data: Reader, at: datetime) -> Fact:
         interval=_INTERVALS[data.choice("interval", _INTERVALS)],
         start=start,
         end=end,
-        quantity=_quantity(data),
+        quantity=data.quantity(),
         amount=_money(data),
         currency=_currency(data),
         invoice=data.maybe_text("invoice"),
@@ -246,7 +243,7 @@ def _topup(state: PurchaseState, data: Reader, at: datetime) -> Fact:
         purchase=data.text("purchase"),
         state=state,
         pack=data.text("pack"),
-        quantity=_quantity(data),
+        quantity=data.quantity(),
         amount=_money(data),
         currency=_currency(data),
         payment=data.maybe_text("payment"),
