@@ -328,9 +328,12 @@ async def test_a_trial_pays_for_nothing() -> None:
 
 @pytest.mark.parametrize("status", ["draft", "ready", "billed"])
 async def test_open_checkouts_move_nothing(status: str) -> None:
-    """P1: a card that is declined at the checkout leaves it open."""
+    """P1: a card that is declined at the checkout leaves it open; a draft of ours waits for nothing."""
     entity = real("transaction.payment_failed") | {"status": status}
     assert "moves no credits" in await refused("transaction.payment_failed", entity)
+    if status != "billed":
+        empty = entity | {"details": None, "custom_data": {"coinpurse_account": "ann"}}
+        assert "moves no credits" in await refused("transaction.created", empty)
 
 
 async def test_canceled_checkouts_expire() -> None:
@@ -473,8 +476,9 @@ async def test_asks_for_the_current_object(api: PretendApi, paddle: Paddle) -> N
 @pytest.mark.parametrize(
     ("status", "answer", "passing", "words"),
     [
-        (500, b"oops", True, "not able to answer now"),
-        (429, {"error": {"code": "too_many_requests", "detail": "x"}}, True, "not able to answer now"),
+        (500, b"oops", True, "not able to do that now"),
+        (429, {"error": {"code": "too_many_requests", "detail": "x"}}, True, "not able to do that now"),
+        (409, {"error": {"code": "conflict", "detail": "Locked."}}, True, r"\(409: Locked\)"),
         (
             403,
             {"error": {"code": "forbidden", "detail": "no."}},
@@ -563,6 +567,10 @@ async def test_opens_a_checkout(api: PretendApi, paddle: Paddle) -> None:
         "custom_data": {"coinpurse_account": "ann", "coinpurse_checkout": "co_1", "coinpurse_pack": "small"},
         "customer_id": CUSTOMER,
     }
+    with pytest.raises(ProviderError, match="test money, and this is a live account"):
+        await paddle.check_out(
+            replace(buyer, test=False), item, reference="co_1", success_url="s", cancel_url="c"
+        )
     api.answers = {"POST /transactions": data({"id": "txn_1", "checkout": None})}
     with pytest.raises(ProviderError, match="default payment link"):
         await paddle.check_out(buyer, item, reference="co_1", success_url="s", cancel_url="c")

@@ -410,7 +410,7 @@ async def test_disputes(api: PretendApi, polar: Polar, status: str, held: int, l
     api.answers["GET /v1/disputes/"] = (403, {"error": "NotPermitted", "detail": "no scope"})
     assert await told("refund.updated", {"id": "ref_1", "order_id": "ord_1"}, polar) == [PAID]
     api.answers["GET /v1/disputes/"] = (503, b"")
-    with pytest.raises(ProviderError, match="Polar is not able to answer now"):
+    with pytest.raises(ProviderError, match="Polar is not able to do that now"):
         await told("refund.updated", {"id": "ref_1", "order_id": "ord_1"}, polar)
 
 
@@ -453,7 +453,7 @@ async def test_tells_what_has_changed(api: PretendApi, polar: Polar) -> None:
 async def test_opens_a_checkout(api: PretendApi, polar: Polar) -> None:
     """P1: a checkout says whose and what it is, and the customer gets the account's name."""
     api.answers = {"POST /v1/checkouts/": (201, CHECKOUT)}
-    buyer, item = Buyer(account="ann", test=True, email="a@b.c"), Item(price="prod_small", pack="small")
+    buyer, item = Buyer(account="ann", test=False, email="a@b.c"), Item(price="prod_small", pack="small")
     opened = await polar.check_out(
         buyer, item, reference="co_1", success_url="https://s", cancel_url="https://c"
     )
@@ -515,7 +515,7 @@ async def test_buys_off_session_once(api: PretendApi, polar: Polar) -> None:
         "POST /v1/orders/": create,
         "POST /v1/orders/ord_1/finalize": finalise,
     }
-    buyer = Buyer(account="ann", test=True, customer="cus_1")
+    buyer = Buyer(account="ann", test=False, customer="cus_1")
     item = Item(price="prod_small", pack="small")
     with pytest.raises(ProviderError) as error:
         await polar.buy(buyer, item, amount=19900, currency="usd", reference="auto_1")
@@ -536,7 +536,7 @@ async def test_a_refused_card(api: PretendApi, polar: Polar, code: str) -> None:
         "GET /v1/orders/": listed(BOUGHT | {"status": "draft", "checkout_id": None}),
         "POST /v1/orders/ord_1/finalize": (402, {"error": code, "detail": "no"}),
     }
-    buyer, item = Buyer(account="ann", test=True, customer="cus_1"), Item(price="prod_small", pack="small")
+    buyer, item = Buyer(account="ann", test=False, customer="cus_1"), Item(price="prod_small", pack="small")
     bought = await polar.buy(buyer, item, amount=19900, currency="usd", reference="auto_1")
     assert bought.state == "failed"
 
@@ -545,8 +545,12 @@ async def test_says_what_it_cannot_do(api: PretendApi, polar: Polar) -> None:
     """A card of nobody can't be charged; nor where Polar hasn't switched such charges on."""
     item = Item(price="prod_small", pack="small")
     with pytest.raises(ProviderError, match="only for a customer") as error:
-        await polar.buy(Buyer(account="ann", test=True), item, amount=1, currency="usd", reference="r")
+        await polar.buy(Buyer(account="ann", test=False), item, amount=1, currency="usd", reference="r")
     assert not error.value.passing
+    with pytest.raises(ProviderError, match="live money, and this is a test account"):
+        await polar.check_out(
+            Buyer(account="ann", test=True), item, reference="r", success_url="", cancel_url=""
+        )
     api.answers = {
         "GET /v1/orders/": listed(BOUGHT | {"status": "draft"}),
         "POST /v1/orders/ord_1/finalize": (
@@ -554,7 +558,7 @@ async def test_says_what_it_cannot_do(api: PretendApi, polar: Polar) -> None:
             {"error": "OffSessionChargesNotEnabled", "detail": "Not enabled."},
         ),
     }
-    buyer = Buyer(account="ann", test=True, customer="cus_1")
+    buyer = Buyer(account="ann", test=False, customer="cus_1")
     with pytest.raises(ProviderError, match="refused: Not enabled") as error:
         await polar.buy(buyer, item, amount=1, currency="usd", reference="r")
     assert not error.value.passing

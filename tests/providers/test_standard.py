@@ -23,7 +23,7 @@ from coinpurse.domain.facts import (
 )
 from coinpurse.domain.ports import Buyer, Item, Notice, NotOurs, NotYet, Provider, ProviderError, Refused
 from coinpurse.providers.standard import Standard
-from providers.pretending import CATALOG, NOW, at, fixture, json_values, spoilt, standard_headers
+from providers.pretending import CATALOG, NOW, ROOT, at, fixture, json_values, spoilt, standard_headers
 
 KEY = b"a secret of twenty-four."
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -125,6 +125,12 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Fact]] = {
 }
 
 
+def documented() -> list[str]:
+    """The examples of events in the documentation."""
+    text = (ROOT / "docs/providers.md").read_text("utf-8")
+    return [line for line in text.splitlines() if line.startswith('{"type"')]
+
+
 def event(type_: str, data: Any, **more: Any) -> bytes:
     """The body of a delivery."""
     return json.dumps({"type": type_, "timestamp": NOW.isoformat(), "data": data, **more}).encode()
@@ -175,6 +181,15 @@ async def test_each_type_is_a_fact(type_: str) -> None:
 def test_every_field_of_a_standing_is_told() -> None:
     """No field that a sender may write is passed over: the example has them all."""
     assert set(EXAMPLES["subscription.standing"][0]) == set(Standing.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("line", documented())
+async def test_the_documented_examples_are_facts(line: str) -> None:
+    """Every example in docs/providers.md is believed and becomes a fact, and every type has one."""
+    notice = verify(line.encode())
+    assert await STANDARD.facts(notice, line.encode(), NOW)
+    types = {json.loads(one)["type"] for one in documented()}
+    assert types | {"topup.failed", "topup.expired"} == set(EXAMPLES)
 
 
 async def test_disputes_are_told_apart() -> None:

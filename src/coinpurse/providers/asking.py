@@ -11,7 +11,8 @@ from coinpurse.domain.ports import NotOurs, NotYet, ProviderError
 from coinpurse.providers.reading import Reader, Unreadable, parse
 
 TIMEOUT = httpx.Timeout(20, connect=5)
-_PASSING = {408, 425, 429}
+#: Also 409 and 423: somebody else is changing the same thing just now.
+_PASSING = {408, 409, 423, 425, 429}
 
 
 def path(*parts: str) -> str:
@@ -87,7 +88,8 @@ class Api:
         code, detail = _words(answer)
         status = answer.status_code
         if status in _PASSING or status >= 500:
-            return ProviderError(f"{self.name} is not able to answer now ({status}). Try later.", code=code)
+            text = f"{self.name} is not able to do that now ({status}: {detail}). Try later."
+            return ProviderError(text, code=code)
         advice = ""
         if status in {401, 403}:
             advice = f" Check COINPURSE_{self.name.upper()}_API_KEY and what it may do."

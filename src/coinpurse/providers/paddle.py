@@ -14,7 +14,7 @@ from coinpurse.providers import paddle_returns as returns
 from coinpurse.providers import signing
 from coinpurse.providers.asking import Api, path
 from coinpurse.providers.reading import Reader, Unreadable, parse
-from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, unreadable
+from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, same_mode, unreadable
 
 LIVE, SANDBOX = "https://api.paddle.com", "https://sandbox-api.paddle.com"
 #: The version of the API that the mapping was written from.
@@ -161,6 +161,7 @@ class Paddle:
     ) -> Opened:
         """Opens a transaction; its page is the default payment link of the Paddle account, which also says
         where the customer goes afterwards: Paddle takes no addresses here."""
+        same_mode("Paddle", self.test, buyer)
         content: dict[str, Any] = {
             "items": [{"price_id": item.price, "quantity": item.quantity}],
             "custom_data": metadata_for(buyer, item, reference),

@@ -112,6 +112,8 @@ def transaction(entity: Reader, shelf: Shelf) -> list[Fact]:
     sale = _sale(entity, shelf)
     if sale.origin == "subscription_payment_method_change":
         raise NotOurs("The customer changed the payment method; nothing was bought.")
+    if sale.status in {"draft", "ready"}:
+        return _nothing(sale)
     if not sale.lines:
         raise unknown_price(f"Transaction {sale.id}", sale.prices, entity.maybe_object("custom_data"))
     if sale.status in PAID:

@@ -12,7 +12,7 @@ from coinpurse.providers import polar_facts as meaning
 from coinpurse.providers import signing
 from coinpurse.providers.asking import Api, path
 from coinpurse.providers.reading import Reader, Unreadable, parse
-from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, unreadable
+from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, same_mode, unreadable
 
 LIVE = "https://api.polar.sh"
 _KINDS = {"order": "orders", "subscription": "subscriptions", "checkout": "checkouts"}
@@ -166,6 +166,7 @@ class Polar:
         self, buyer: Buyer, item: Item, *, reference: str, success_url: str, cancel_url: str
     ) -> Opened:
         """Opens a checkout. Asked twice, Polar opens two: the customer is sent to one of them."""
+        same_mode("Polar", self.test, buyer)
         content: dict[str, Any] = {
             "products": [item.price],
             "metadata": metadata_for(buyer, item, reference),
@@ -224,6 +225,7 @@ class Polar:
         """Drafts an order and finalises it, which charges the card on file. The draft bears the reference:
         asked again, the same one is found, and Polar finalises none twice (P4). Polar has to switch
         off-session charges on for an organisation."""
+        same_mode("Polar", self.test, buyer)
         if buyer.customer is None or item.quantity != 1:
             raise cannot("Polar", "charges a card only for a customer it knows, and one pack at a time.")
         drafts = {"customer_id": buyer.customer, "metadata[coinpurse_checkout]": reference}

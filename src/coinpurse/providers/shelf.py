@@ -73,6 +73,16 @@ def cannot(provider: str, text: str) -> ProviderError:
     return ProviderError(f"{provider} {text}", code="not_supported", passing=False)
 
 
+def same_mode(provider: str, test: bool, buyer: Buyer) -> None:
+    """Refuses to sell to live accounts for test money, and to test accounts for real money."""
+    if buyer.test is not test:
+        sells, other = ("test", "live") if test else ("live", "test")
+        raise cannot(
+            provider,
+            f"is connected with {sells} money, and this is a {other} account. Set its key and address.",
+        )
+
+
 def found(about: str, at: datetime, test: bool, read: Callable[[], list[Fact]]) -> Found:
     """What an object that was looked up says; one that says nothing comes with the reason, without facts."""
     facts: list[Fact] = []
