@@ -224,6 +224,15 @@ async def test_unknown_prices() -> None:
         await told("subscription.created", entity | {"custom_data": {"coinpurse_account": "ann"}})
 
 
+async def test_inactive_items_count_no_more() -> None:
+    """B5: an item that is no longer active doesn't say which plan it is."""
+    entity = real("subscription.created")
+    left = entity["items"][0] | {"status": "inactive", "price": {"id": "pri_01hv0vax6rv18t4tamj848ne4d"}}
+    [fact] = await told("subscription.updated", entity | {"items": [left, *entity["items"]]})
+    assert isinstance(fact, Standing)
+    assert fact.plan == "starter"
+
+
 # ---- transactions
 
 
@@ -539,7 +548,7 @@ async def test_tells_what_has_changed(api: PretendApi, paddle: Paddle) -> None:
         "GET /subscriptions": listed(real("subscription.created"), real("subscription.past_due"), foreign),
         "GET /transactions": listed(real("transaction.completed")),
         "GET /transactions/txn_01hv8wptq8987qeep44cyrewp9": data(real("transaction.completed")),
-        "GET /adjustments": listed(adjustment("refund", 1000)),
+        "GET /adjustments": listed(adjustment("refund", 1000), adjustment("refund", 500, id="adj_2")),
     }
     found = [one async for one in paddle.changes(at("2024-04-01T00:00:00Z"), at("2024-05-01T00:00:00Z"))]
     assert [(one.about[:3], one.summary.partition(" (")[0]) for one in found] == [
@@ -548,6 +557,9 @@ async def test_tells_what_has_changed(api: PretendApi, paddle: Paddle) -> None:
         ("sub", "Subscription sub_other is for no price of the catalog"),
         ("adj", "returned"),
     ]
+    [sum_of_both] = found[-1].facts
+    assert isinstance(sum_of_both, Returned)
+    assert sum_of_both.refunded == 1500
     assert all(one.test for one in found)
     asked = next(one for one in api.asked if one.path == "/transactions")
     assert asked.query["updated_at[GTE]"] == "2024-04-01T00:00:00+00:00"
