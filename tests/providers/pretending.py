@@ -31,7 +31,7 @@ monthly_credits = 1000
 amount = "30.00"
 currency = "usd"
 paddle = "pri_01gsz8x8sawmvhz1pv30nge1ke"
-polar = "prod_starter"
+polar = "prod_starter prod_old"
 [plans.starter.prices.year]
 amount = "500.00"
 currency = "usd"
@@ -53,7 +53,7 @@ credits = 500
 [packs.small.price]
 amount = "199.00"
 currency = "usd"
-paddle = "pri_01gsz98e27ak2tyhexptwc58yk"
+paddle = "pri_01gsz98e27ak2tyhexptwc58yk, pri_old"
 polar = "prod_small"
 """
 CATALOG = Catalog.parse(CATALOG_TEXT)

@@ -571,7 +571,7 @@ async def test_opens_a_checkout(api: PretendApi, paddle: Paddle) -> None:
         "POST /transactions": data({"id": "txn_1", "checkout": {"url": "https://pay/?_ptxn=txn_1"}})
     }
     buyer = Buyer(account="ann", test=True, customer=CUSTOMER)
-    item = Item(price=PACK, pack="small", quantity=2)
+    item = Item(price=f"{PACK}, pri_old", pack="small", quantity=2)
     opened = await paddle.check_out(buyer, item, reference="co_1", success_url="s", cancel_url="c")
     assert (opened.url, opened.reference) == ("https://pay/?_ptxn=txn_1", "txn_1")
     assert api.asked[0].content == {
@@ -604,7 +604,7 @@ async def test_acts_on_subscriptions(api: PretendApi, paddle: Paddle) -> None:
     await paddle.cancel(SUB, at="period_end", now=NOW)
     await paddle.pause(SUB, now=NOW)
     await paddle.resume(SUB, now=NOW)
-    [fact] = await paddle.change(SUB, price="pri_new", now=NOW)
+    [fact] = await paddle.change(SUB, price="pri_new pri_old", now=NOW)
     assert isinstance(fact, Standing)
     assert [(one.method, one.content) for one in api.asked if one.method != "GET"] == [
         ("POST", {"effective_from": "immediately"}),

@@ -217,6 +217,13 @@ async def test_subscriptions_stand(status: str, state: str) -> None:
     assert fact.as_of == at(SAID)
 
 
+async def test_prices_of_the_past_are_known() -> None:
+    """P5: a price may name several products; the first is sold, the others are still paid."""
+    [fact] = await told("subscription.updated", subscription(product_id="prod_old"))
+    assert isinstance(fact, Standing)
+    assert (fact.plan, fact.interval) == ("starter", "month")
+
+
 async def test_trials_have_their_dates() -> None:
     """B8: a trial has its start and end; without an end it can't be read."""
     trial = subscription(status="trialing", trial_start=START, trial_end=END)
@@ -453,7 +460,10 @@ async def test_tells_what_has_changed(api: PretendApi, polar: Polar) -> None:
 async def test_opens_a_checkout(api: PretendApi, polar: Polar) -> None:
     """P1: a checkout says whose and what it is, and the customer gets the account's name."""
     api.answers = {"POST /v1/checkouts/": (201, CHECKOUT)}
-    buyer, item = Buyer(account="ann", test=False, email="a@b.c"), Item(price="prod_small", pack="small")
+    buyer, item = (
+        Buyer(account="ann", test=False, email="a@b.c"),
+        Item(price="prod_small prod_x", pack="small"),
+    )
     opened = await polar.check_out(
         buyer, item, reference="co_1", success_url="https://s", cancel_url="https://c"
     )
@@ -483,7 +493,7 @@ async def test_acts_on_subscriptions(api: PretendApi, polar: Polar) -> None:
     await polar.cancel("sub_1", at="now", now=NOW)
     await polar.cancel("sub_1", at="period_end", now=NOW)
     await polar.pause("sub_1", now=NOW)
-    await polar.change("sub_1", price="prod_pilot", now=NOW)
+    await polar.change("sub_1", price="prod_pilot prod_x", now=NOW)
     for change in ({}, {"pause_at_period_end": True}, {"status": "paused"}):
         api.answers[f"GET {here}"] = subscription(**change)
         await polar.resume("sub_1", now=NOW)
@@ -516,7 +526,7 @@ async def test_buys_off_session_once(api: PretendApi, polar: Polar) -> None:
         "POST /v1/orders/ord_1/finalize": finalise,
     }
     buyer = Buyer(account="ann", test=False, customer="cus_1")
-    item = Item(price="prod_small", pack="small")
+    item = Item(price="prod_small prod_x", pack="small")
     with pytest.raises(ProviderError) as error:
         await polar.buy(buyer, item, amount=19900, currency="usd", reference="auto_1")
     assert error.value.passing
@@ -527,6 +537,7 @@ async def test_buys_off_session_once(api: PretendApi, polar: Polar) -> None:
         "POST /v1/orders/ord_1/finalize",
     ]
     assert api.asked[0].query["metadata[coinpurse_checkout]"] == "auto_1"
+    assert api.asked[1].content["product_id"] == "prod_small"
 
 
 @pytest.mark.parametrize("code", ["PaymentFailed", "PaymentActionRequired"])

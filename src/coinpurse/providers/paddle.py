@@ -14,7 +14,7 @@ from coinpurse.providers import paddle_returns as returns
 from coinpurse.providers import signing
 from coinpurse.providers.asking import Api, path
 from coinpurse.providers.reading import Reader, Unreadable, parse
-from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, same_mode, unreadable
+from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, on_sale, same_mode, unreadable
 
 LIVE, SANDBOX = "https://api.paddle.com", "https://sandbox-api.paddle.com"
 #: The version of the API that the mapping was written from.
@@ -163,7 +163,7 @@ class Paddle:
         where the customer goes afterwards: Paddle takes no addresses here."""
         same_mode("Paddle", self.test, buyer)
         content: dict[str, Any] = {
-            "items": [{"price_id": item.price, "quantity": item.quantity}],
+            "items": [{"price_id": on_sale(item.price), "quantity": item.quantity}],
             "custom_data": metadata_for(buyer, item, reference),
         }
         if buyer.customer:
@@ -216,7 +216,7 @@ class Paddle:
         """Changes the plan's price and bills the difference at once; a refused card changes nothing."""
         entity = await self._one("subscriptions", subscription)
         with self._api.answered():
-            items = meaning.items_with(entity, self._shelf, price)
+            items = meaning.items_with(entity, self._shelf, on_sale(price))
         content = {
             "items": items,
             "proration_billing_mode": "prorated_immediately",

@@ -12,7 +12,7 @@ from coinpurse.providers import polar_facts as meaning
 from coinpurse.providers import signing
 from coinpurse.providers.asking import Api, path
 from coinpurse.providers.reading import Reader, Unreadable, parse
-from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, same_mode, unreadable
+from coinpurse.providers.shelf import Shelf, cannot, found, metadata_for, on_sale, same_mode, unreadable
 
 LIVE = "https://api.polar.sh"
 _KINDS = {"order": "orders", "subscription": "subscriptions", "checkout": "checkouts"}
@@ -168,7 +168,7 @@ class Polar:
         """Opens a checkout. Asked twice, Polar opens two: the customer is sent to one of them."""
         same_mode("Polar", self.test, buyer)
         content: dict[str, Any] = {
-            "products": [item.price],
+            "products": [on_sale(item.price)],
             "metadata": metadata_for(buyer, item, reference),
             "success_url": success_url,
             "return_url": cancel_url,
@@ -219,7 +219,9 @@ class Polar:
 
     async def change(self, subscription: str, *, price: str, now: datetime) -> list[Fact]:
         """Changes to another product; the difference is billed at once."""
-        return await self._patch(subscription, {"product_id": price, "proration_behavior": "invoice"}, now)
+        return await self._patch(
+            subscription, {"product_id": on_sale(price), "proration_behavior": "invoice"}, now
+        )
 
     async def buy(self, buyer: Buyer, item: Item, *, amount: int, currency: str, reference: str) -> Purchase:
         """Drafts an order and finalises it, which charges the card on file. The draft bears the reference:
@@ -233,7 +235,7 @@ class Polar:
         if order is None:
             content = {
                 "customer_id": buyer.customer,
-                "product_id": item.price,
+                "product_id": on_sale(item.price),
                 "amount": amount,
                 "currency": currency,
                 "metadata": metadata_for(buyer, item, reference),

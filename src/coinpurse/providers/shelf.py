@@ -20,20 +20,27 @@ class Offer:
 
 
 class Shelf:
-    """The catalog seen from one provider."""
+    """The catalog seen from one provider. A price may name several ids: the first is sold, the others are
+    of the past, and somebody still pays them."""
 
     def __init__(self, catalog: Catalog, provider: str) -> None:
-        self.plans = {
-            price.providers[provider]: Offer(plan.id, interval)
-            for plan in catalog.plans.values()
-            for interval, price in plan.prices.items()
-            if provider in price.providers
-        }
-        self.packs = {
-            pack.price.providers[provider]: pack.id
-            for pack in catalog.packs.values()
-            if provider in pack.price.providers
-        }
+        self.plans: dict[str, Offer] = {}
+        self.packs: dict[str, str] = {}
+        for plan in catalog.plans.values():
+            for interval, price in plan.prices.items():
+                ids = _ids(price.providers.get(provider, ""))
+                self.plans.update(dict.fromkeys(ids, Offer(plan.id, interval)))
+        for pack in catalog.packs.values():
+            self.packs.update(dict.fromkeys(_ids(pack.price.providers.get(provider, "")), pack.id))
+
+
+def on_sale(price: str) -> str:
+    """The id that is sold, of those that the catalog names for a price."""
+    return _ids(price)[0]
+
+
+def _ids(text: str) -> list[str]:
+    return text.replace(",", " ").split()
 
 
 def account_of(metadata: Reader | None) -> str | None:
