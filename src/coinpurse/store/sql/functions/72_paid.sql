@@ -17,7 +17,8 @@ BEGIN
   INSERT INTO payments (provider, reference, purpose, account, act, payment, invoice, amount, currency, starts_at, ends_at)
   VALUES (p_provider, f->>'line', 'pay ' || s.subscription, p_account, w.act, f->>'payment', f->>'invoice',
           (f->>'amount')::bigint, f->>'currency', (f->>'start')::timestamptz, (f->>'end')::timestamptz);
-  w := conform(w, again(s), known, p_actor, p_upgrade);
+  -- What it says of the terms was followed when it was told, and the line may be newer.
+  w := conform(w, again(s), CASE WHEN fresh THEN known ELSE known - 'terms' END, p_actor, p_upgrade);
   PERFORM save(next_due(w));
   IF s.status = 'ended' AND NOT fresh THEN RETURN told('nothing', 'Recorded. The subscription has ended, so it gives nothing.'); END IF;
   RETURN told('done', 'Paid from ' || (f->>'start') || ' to ' || (f->>'end') || '.');
