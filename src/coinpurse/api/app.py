@@ -17,6 +17,7 @@ from coinpurse.api.limits import Bucket
 from coinpurse.api.route import Route
 from coinpurse.api.routes import (
     accounts,
+    billing_events,
     charges,
     checkouts,
     grants,
@@ -25,12 +26,16 @@ from coinpurse.api.routes import (
     operations,
     sessions,
     subscriptions,
+    webhooks,
 )
 from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
 from coinpurse.domain.errors import CoinpurseError
 
-ROUTERS = (charges, holds, accounts, grants, subscriptions, checkouts, sessions, me, operations)
+ROUTERS = (
+    *(charges, holds, accounts, grants, subscriptions, checkouts, sessions, me),
+    *(webhooks, billing_events, operations),
+)
 
 
 def create_api(ctx: Context, hub: Hub, pages: ASGIApp | None = None) -> FastAPI:

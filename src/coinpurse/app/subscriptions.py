@@ -4,10 +4,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from coinpurse.app import upkeep, wallets
+from coinpurse.app import events, upkeep, wallets
 from coinpurse.app.context import Context, Who, key_and_fingerprint
 from coinpurse.domain.catalog import Plan
-from coinpurse.domain.credits import Page, Period, Preview, Renewal, Subscription, SubscriptionChange
+from coinpurse.domain.credits import (
+    Page,
+    Period,
+    Preview,
+    Renewal,
+    RenewalEvent,
+    Subscription,
+    SubscriptionChange,
+)
 from coinpurse.domain.errors import Invalid, NotFound
 from coinpurse.domain.ids import make_id
 from coinpurse.store import shapes
@@ -278,7 +286,9 @@ async def renewals(
     following = (
         f"{last['period_start'].isoformat()} {last['account']} {last['subscription']}" if last else None
     )
-    return Page([_renewal(names[row["account"]].id, row) for row in rows[:limit]], following)
+    arrived = await events.arrived(ctx, rows[:limit])
+    pairs = zip(rows[:limit], arrived, strict=True)
+    return Page([_renewal(names[row["account"]].id, row, came) for row, came in pairs], following)
 
 
 def _cursor(cursor: str | None) -> tuple[datetime | None, str | None, int | None]:
@@ -293,7 +303,7 @@ def _cursor(cursor: str | None) -> tuple[datetime | None, str | None, int | None
         raise Invalid.at("/cursor", "It is not a cursor that this list gave.") from None
 
 
-def _renewal(account: str, row: Any) -> Renewal:
+def _renewal(account: str, row: Any, arrived: list[RenewalEvent]) -> Renewal:
     return Renewal(
         account=account,
         subscription=make_id("su", row["account"], row["subscription"]),
@@ -303,4 +313,5 @@ def _renewal(account: str, row: Any) -> Renewal:
         policy=row["policy"],
         unpaid=row["unpaid"],
         changed_at=row["changed_at"],
+        events=arrived,
     )

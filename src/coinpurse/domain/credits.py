@@ -286,8 +286,18 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewalEvent:
+    """A billing event that a renewal leads one to expect, and the one that arrived, if any."""
+
+    type: str
+    arrived: str | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Renewal:
-    """One period of a subscription and what became of it (T7)."""
+    """One period of a subscription and what became of it (T7). While its payment isn't confirmed, `events`
+    says which billing events did and didn't arrive for it."""
 
     account: str
     subscription: str
@@ -297,6 +307,7 @@ class Renewal:
     policy: str
     unpaid: int
     changed_at: datetime
+    events: list[RenewalEvent] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

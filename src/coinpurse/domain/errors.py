@@ -129,3 +129,20 @@ class CatalogError(CoinpurseError):
     code = "invalid_catalog"
     status = 422
     title = "The catalog is not valid"
+
+
+class WebhookRefused(CoinpurseError):
+    """E3: a delivery that is not to be believed: unsigned, wrongly signed, stale, dated ahead, malformed.
+    Nothing was stored."""
+
+    code = "webhook_refused"
+    status = 400
+    title = "The delivery was refused"
+
+
+class ProviderFailed(CoinpurseError):
+    """The payment provider couldn't be asked, or couldn't do it; the same call may succeed later."""
+
+    code = "provider_failed"
+    status = 502
+    title = "The payment provider did not do it"

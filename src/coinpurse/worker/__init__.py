@@ -1,7 +1,8 @@
-"""The worker: a loop that makes durable what time has made true (T4).
+"""The worker: loops that run beside the server, or in a process of their own.
 
-No answer waits for it: whoever reads or touches an account sees it as of now. It is there so that
-renewals and expiries of accounts that nobody touches are written down (and shown, and announced) soon.
+The sweep makes durable what time has made true (T4). No answer waits for it: whoever reads or touches an
+account sees it as of now. It is there so that renewals and expiries of accounts that nobody touches are
+written down (and shown, and announced) soon. The clerk works on billing events (E1).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import structlog
 
 from coinpurse.app import upkeep
 from coinpurse.app.context import Context
+from coinpurse.worker import clerk
 
 INTERVAL = 1.0  # seconds between two sweeps when there is little to do
 BATCH = upkeep.BATCH  # accounts in one sweep; a full batch is followed by the next one at once
@@ -24,7 +26,12 @@ log = structlog.get_logger("coinpurse.worker")
 
 
 async def run(ctx: Context, stop: asyncio.Event) -> None:
-    """Work until `stop` is set. A failing database never ends the loop, it only slows it down."""
+    """Every loop of the worker, until `stop` is set."""
+    await asyncio.gather(*(loop(ctx, stop) for loop in (sweep, clerk.run)))
+
+
+async def sweep(ctx: Context, stop: asyncio.Event) -> None:
+    """Sweep until `stop` is set. A failing database never ends the loop, it only slows it down."""
     failures = 0
     forget_at = time.monotonic()
     while not stop.is_set():

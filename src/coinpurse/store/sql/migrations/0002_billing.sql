@@ -28,6 +28,8 @@ CREATE TABLE events (
 CREATE INDEX events_due ON events (next_at) WHERE status IN ('waiting', 'failed') AND next_at < 'infinity';
 CREATE INDEX events_account ON events (account, received_at);
 CREATE INDEX events_status ON events (status, received_at);
+CREATE INDEX events_received ON events (received_at);
+CREATE INDEX events_event ON events (event);
 CREATE INDEX events_objects ON events USING gin (objects);
 
 -- Which account a provider's customer is.
