@@ -24,6 +24,7 @@ class Wish:
     trial_end_in: int | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     description: str | None = None
+    intent: Obj | None = None
 
 
 def open_session(w: World, wish: Wish, **known: Any) -> Obj:
@@ -65,6 +66,8 @@ def expire(w: World, session: Obj) -> None:
     """A session that nobody completed."""
     if session["status"] == "open":
         session.update(status="expired", url=None)
+        if (intent := w.sessions[session["id"]].intent) is not None:
+            payments.cancel(w, intent, "automatic")
         w.emit("checkout.session.expired", session)
 
 
@@ -97,21 +100,29 @@ def new_customer(w: World, **known: Any) -> Obj:
     return customer
 
 
+def _intent(w: World, session: Obj, wish: Wish, customer: Obj | None, **known: Any) -> Obj:
+    """The payment of a session: one, however many cards are tried on it."""
+    if wish.intent is None:
+        wish.intent = payments.create(
+            w, customer["id"] if customer else None, session["amount_total"], session["currency"], **known
+        )
+        w.session_of[wish.intent["id"]] = session["id"]
+    return wish.intent
+
+
 def _buy(w: World, session: Obj, wish: Wish, customer: Obj | None, token: str) -> bool:
-    intent = payments.create(
+    intent = _intent(
         w,
-        customer["id"] if customer else None,
-        session["amount_total"],
-        session["currency"],
+        session,
+        wish,
+        customer,
         metadata=dict(wish.metadata),
         description=wish.description,
         setup_future_usage="off_session" if wish.keep_card else None,
     )
-    w.session_of[intent["id"]] = session["id"]
     method = cards.make(w, token, customer if wish.keep_card else None)
     result = payments.attempt(w, intent, method, "page", lambda well: _later(w, session, well))
     if result not in ("succeeded", "processing"):
-        payments.cancel(w, intent, "abandoned")
         return False
     if customer and wish.keep_card and not cards.default_of(w, customer["id"]):
         cards.set_default(w, customer, method["id"])
@@ -123,7 +134,9 @@ def _buy(w: World, session: Obj, wish: Wish, customer: Obj | None, token: str) -
 def _subscribe(w: World, session: Obj, wish: Wish, customer: Obj | None, token: str) -> bool:
     assert customer is not None
     if _refused_at_once(token) and not wish.trial_end_in:
-        return _declined(w, customer, session, token)
+        return _declined(w, customer, session, wish, token)
+    if wish.intent is not None:
+        payments.cancel(w, wish.intent, "automatic")
     method = cards.make(w, token, customer)
     subscription = subscriptions.start(
         w,
@@ -157,11 +170,9 @@ def _refused_at_once(token: str) -> bool:
     return cards.TOKENS[token][3] in ("declines", "insufficient_funds")
 
 
-def _declined(w: World, customer: Obj, session: Obj, token: str) -> bool:
+def _declined(w: World, customer: Obj, session: Obj, wish: Wish, token: str) -> bool:
     """Checkout asks for the first payment before it makes the subscription."""
-    intent = payments.create(w, customer["id"], session["amount_total"], session["currency"])
-    payments.attempt(w, intent, cards.make(w, token), "page", lambda well: None)
-    payments.cancel(w, intent, "abandoned")
+    payments.attempt(w, _intent(w, session, wish, customer), cards.make(w, token), "page", lambda well: None)
     return False
 
 

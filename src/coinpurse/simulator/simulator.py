@@ -14,7 +14,7 @@ from coinpurse.simulator.deliveries import Delivery, Faults
 from coinpurse.simulator.errors import StripeError, invalid
 from coinpurse.simulator.params import decode
 from coinpurse.simulator.tables import Obj
-from coinpurse.simulator.world import START, Terms, Truth, World
+from coinpurse.simulator.world import START, Terms, Truth, World, snapshot
 
 #: The modules whose routes make up the API.
 API = (people, catalogue, money, billing, invoicing, checkout)
@@ -81,19 +81,20 @@ class Simulator:
         return list(self.world.journal)
 
     def call(self, method: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """A request of a program in this process. Parameters are Python values. Raises StripeError."""
+        """A request of a program in this process. Parameters are Python values, the answer is a copy.
+        Raises StripeError."""
         values = dict(params or {})
         wishes = values.pop("expand", [])
         w = self.world
         with w.requested(w.ids.new("req"), None):
             answer = routing.answer(w, method, path, values)
-            return lists.expanded(w, answer, wishes)
+            return snapshot(lists.expanded(w, answer, wishes))
 
     def control(self, act: str, params: Mapping[str, Any] | None = None) -> Any:
         """One of the control acts (`docs/simulator.md`): refund, dispute, card …"""
         if act not in CONTROLS:
             raise invalid(f"No such control: {act}. There are: {', '.join(sorted(CONTROLS))}.")
-        return CONTROLS[act](self.world, dict(params or {}))
+        return snapshot(CONTROLS[act](self.world, dict(params or {})))
 
     def handle(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""

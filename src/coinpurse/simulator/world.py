@@ -138,11 +138,11 @@ class World:
             "type": kind,
         }
         self._events.append(self.tables.events.add(event))
-        self._forget_old_events()
+        self.forget_old_events()
         self.deliveries.send(event)
         return event
 
-    def _forget_old_events(self) -> None:
+    def forget_old_events(self) -> None:
         """Stripe lists the events of the last 30 days."""
         while self._events and self._events[0]["created"] < self.now - EVENTS_KEPT:
             self.tables.events.drop(self._events.popleft()["id"])

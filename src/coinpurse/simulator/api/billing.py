@@ -14,11 +14,11 @@ from coinpurse.simulator.world import World
 _BEHAVIOURS = ("allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete")
 _BOTH = (
     "items metadata description default_payment_method off_session payment_behavior proration_behavior "
-    "trial_end cancel_at cancel_at_period_end billing_cycle_anchor trial_settings pause_collection"
+    "trial_end cancel_at cancel_at_period_end billing_cycle_anchor trial_settings"
 )
 _PASSED = (
-    "collection_method days_until_due automatic_tax payment_settings billing_mode proration_date "
-    "cancellation_details trial_from_plan default_tax_rates"
+    "collection_method days_until_due automatic_tax payment_settings trial_from_plan default_tax_rates "
+    "invoice_settings"
 )
 
 
@@ -34,7 +34,7 @@ def price_of(w: World, p: Params) -> Obj:
     return price
 
 
-@route("POST", "/v1/subscriptions", f"{_BOTH} customer trial_period_days", f"{_PASSED} currency")
+@route("POST", "/v1/subscriptions", f"{_BOTH} customer trial_period_days", f"{_PASSED} currency billing_mode")
 def create(w: World, p: Params) -> Obj:
     """A subscription, with its first invoice asked for at once."""
     customer = w.tables.customers.get(p.need("customer"), "customer")
@@ -122,7 +122,12 @@ def retrieve(w: World, p: Params, id: str) -> Obj:
     return w.tables.subscriptions.get(id)
 
 
-@route("POST", "/v1/subscriptions/*", _BOTH, _PASSED)
+@route(
+    "POST",
+    "/v1/subscriptions/*",
+    f"{_BOTH} pause_collection",
+    f"{_PASSED} proration_date cancellation_details",
+)
 def update(w: World, p: Params, id: str) -> Obj:
     """Changes what is given; what that costs is prorated and invoiced as asked for."""
     subscription = w.tables.subscriptions.get(id)
@@ -244,7 +249,12 @@ def cancel(w: World, p: Params, id: str) -> Obj:
     return subscription
 
 
-@route("POST", "/v1/subscriptions/*/resume", "billing_cycle_anchor proration_behavior", "proration_date")
+@route(
+    "POST",
+    "/v1/subscriptions/*/resume",
+    "billing_cycle_anchor proration_behavior",
+    "proration_date payment_behavior",
+)
 def resume(w: World, p: Params, id: str) -> Obj:
     """Starts a subscription that was paused when its trial ended with nothing to pay it."""
     subscription = w.tables.subscriptions.get(id)

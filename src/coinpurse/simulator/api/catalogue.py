@@ -182,6 +182,7 @@ def delete_endpoint(w: World, p: Params, id: str) -> Obj:
 @route("GET", "/v1/events", f"{LISTS} type types delivery_success")
 def events(w: World, p: Params) -> Obj:
     """The events of the last 30 days, by type where given (`invoice.*` too)."""
+    w.forget_old_events()
     wanted = [p.need("type")] if p.text("type") else [str(t) for t in p.values_of("types")]
     delivered = p.flag("delivery_success")
     rows = [

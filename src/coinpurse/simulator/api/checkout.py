@@ -14,7 +14,7 @@ from coinpurse.simulator.world import World
 _KNOWN = (
     "mode line_items customer customer_email client_reference_id metadata success_url cancel_url expires_at "
     "subscription_data payment_intent_data customer_creation locale allow_promotion_codes submit_type "
-    "payment_method_collection integration_identifier payment_method_types ui_mode"
+    "payment_method_collection integration_identifier allowed_payment_method_types ui_mode"
 )
 _PASSED = (
     "automatic_tax tax_id_collection billing_address_collection customer_update invoice_creation "

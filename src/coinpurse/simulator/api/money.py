@@ -12,12 +12,12 @@ from coinpurse.simulator.world import World
 
 _INTENT = (
     "amount currency customer payment_method off_session confirm metadata description setup_future_usage "
-    "automatic_payment_methods payment_method_types return_url receipt_email statement_descriptor"
+    "automatic_payment_methods allowed_payment_method_types return_url receipt_email statement_descriptor"
 )
-_INTENT_PASSED = "payment_method_options confirmation_method capture_method error_on_requires_action"
+_INTENT_PASSED = "payment_method_options capture_method error_on_requires_action"
 
 
-@route("POST", "/v1/payment_intents", _INTENT, _INTENT_PASSED)
+@route("POST", "/v1/payment_intents", _INTENT, f"{_INTENT_PASSED} confirmation_method")
 def create(w: World, p: Params) -> Obj:
     """A payment that is wanted, and with `confirm` asked for at once."""
     amount = p.number("amount", 1)
@@ -38,8 +38,8 @@ def _known(p: Params) -> dict[str, Any]:
     if "automatic_payment_methods" in p:
         enabled = p.below("automatic_payment_methods").flag("enabled")
         known["automatic_payment_methods"] = {"allow_redirects": "always", "enabled": enabled}
-    if "payment_method_types" in p:
-        known["payment_method_types"] = [str(t) for t in p.values_of("payment_method_types")]
+    if "allowed_payment_method_types" in p:
+        known["payment_method_types"] = [str(t) for t in p.values_of("allowed_payment_method_types")]
     return {**known, "metadata": p.metadata()}
 
 

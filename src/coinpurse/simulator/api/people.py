@@ -4,7 +4,7 @@ from typing import Any
 
 from coinpurse.simulator import cards
 from coinpurse.simulator.api.lists import page
-from coinpurse.simulator.api.routing import LISTS, route
+from coinpurse.simulator.api.routing import LISTS, PAGES, route
 from coinpurse.simulator.checkouts import new_customer
 from coinpurse.simulator.errors import invalid
 from coinpurse.simulator.params import Params
@@ -13,7 +13,7 @@ from coinpurse.simulator.subscriptions import ENDED, end_now
 from coinpurse.simulator.tables import Obj
 from coinpurse.simulator.world import World
 
-_CUSTOMER = "email name phone description metadata invoice_settings payment_method preferred_locales address"
+_CUSTOMER = "email name phone description metadata invoice_settings preferred_locales address"
 
 
 def _settings(w: World, p: Params, customer: Obj) -> Obj:
@@ -28,7 +28,7 @@ def _given(p: Params, *names: str) -> dict[str, Any]:
     return {name: p.text(name) for name in names if name in p}
 
 
-@route("POST", "/v1/customers", _CUSTOMER, "shipping tax_exempt test_clock tax")
+@route("POST", "/v1/customers", f"{_CUSTOMER} payment_method", "shipping tax_exempt test_clock tax")
 def create(w: World, p: Params) -> Obj:
     """A new customer."""
     known = _given(p, "email", "name", "phone", "description")
@@ -108,7 +108,7 @@ def methods(w: World, p: Params) -> Obj:
     return customer_methods(w, p, p.need("customer"))
 
 
-@route("GET", "/v1/customers/*/payment_methods", f"{LISTS} type customer", "allow_redisplay")
+@route("GET", "/v1/customers/*/payment_methods", f"{PAGES} type", "allow_redisplay")
 def customer_methods(w: World, p: Params, id: str) -> Obj:
     """The payment methods of a customer."""
     kind = p.text("type")
@@ -179,7 +179,7 @@ def grant(w: World, p: Params) -> Obj:
     return made
 
 
-@route("GET", "/v1/billing/credit_grants", f"{LISTS} customer")
+@route("GET", "/v1/billing/credit_grants", f"{PAGES} customer")
 def grants(w: World, p: Params) -> Obj:
     """Billing credits, of all or of one customer."""
     rows = w.tables.credit_grants.find(customer=p.text("customer"))

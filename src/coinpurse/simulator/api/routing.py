@@ -25,7 +25,8 @@ class Route:
 
 
 ROUTES: list[Route] = []
-LISTS = "limit starting_after ending_before created"
+PAGES = "limit starting_after ending_before"
+LISTS = f"{PAGES} created"
 
 
 def route(method: str, path: str, known: str = "", passed: str = "") -> Callable[[Handler], Handler]:

@@ -31,7 +31,6 @@ def product(id: str, created: int, name: str, livemode: bool, **known: Any) -> O
         "id": id,
         "object": "product",
         "active": True,
-        "attributes": [],
         "created": created,
         "images": [],
         "livemode": livemode,

@@ -31,7 +31,7 @@ def session(id: str, created: int, mode: str, url: str, livemode: bool, **known:
         "shipping_options": [],
         "status": "open",
         "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted",
+        "ui_mode": "hosted_page",
         "url": url,
         **nulls("after_expiration allow_promotion_codes amount_subtotal amount_total"),
         **nulls("billing_address_collection cancel_url client_reference_id client_secret consent"),

@@ -158,6 +158,7 @@ def dispute(id: str, created: int, charge: Obj, amount: int, reason: str, status
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
         "is_charge_refundable": status.startswith("warning"),
         "livemode": charge["livemode"],
