@@ -24,6 +24,8 @@ def test_a_first_invoice_is_paid_at_once(shop: Shop) -> None:
         "customer.subscription.created",
         "invoice.created",
         "invoice.finalized",
+        "invoice.updated",
+        "invoice.updated",
         "invoice.paid",
         "invoice.payment_succeeded",
         "customer.subscription.updated",
@@ -229,6 +231,28 @@ def test_an_upgrade_can_wait_for_its_payment(shop: Shop) -> None:
     assert shop.count("customer.subscription.pending_update_applied") == (1,)
 
 
+def test_an_upgrade_that_is_paid_after_the_renewal_keeps_the_new_period(shop: Shop) -> None:
+    """A pending update that outlives its period takes effect in the one that runs by then."""
+    subscription = shop.subscribe()
+    customer = subscription["customer"]
+    shop.advance(at(2026, 2, 28) - HOUR)
+    shop.sim.control("card", {"customer": customer, "behaviour": "declines"})
+    shop.switch(
+        subscription,
+        "price_pro",
+        proration_behavior="always_invoice",
+        payment_behavior="pending_if_incomplete",
+    )
+    waiting = subscription["latest_invoice"]
+    shop.sim.control("card", {"customer": customer, "behaviour": "pays"})
+    shop.advance(at(2026, 2, 28) + 2 * HOUR)
+    shop.sim.control("pay_invoice", {"invoice": waiting})
+    assert subscription["items"]["data"][0]["price"]["id"] == "price_pro"
+    assert period(subscription) == (at(2026, 2, 28), at(2026, 3, 31))
+    shop.advance(at(2026, 3, 1))
+    assert len(shop.invoices(subscription)) == 3
+
+
 def test_an_upgrade_that_waited_in_vain_is_dropped(shop: Shop) -> None:
     """A pending update expires after 23 hours; its invoice is void, and renewals go on at the old price."""
     subscription = shop.subscribe()
@@ -379,3 +403,46 @@ def test_an_unpaid_invoice_can_be_voided_or_written_off(shop: Shop) -> None:
     assert (subscription["status"], shop.count("invoice.voided")) == ("active", (1,))
     shop.advance(at(2026, 3, 20))
     assert shop.count("invoice.payment_failed") == (1,)
+
+
+def test_a_later_anchor_cuts_the_first_period_short(shop: Shop) -> None:
+    """A share of the price up to the anchor, as a proration, and whole months from there."""
+    subscription = shop.subscribe(billing_cycle_anchor=at(2026, 2, 14))
+    assert lines(shop.invoices(subscription)[0]) == [(950, True, at(2026, 1, 31), at(2026, 2, 14))]
+    shop.advance(at(2026, 2, 14))
+    assert lines(shop.invoices(subscription)[-1]) == [(1900, False, at(2026, 2, 14), at(2026, 3, 14))]
+
+
+def test_items_come_and_go(shop: Shop) -> None:
+    """A second price joins for the rest of the period, is billed with the first, and leaves with credit."""
+    subscription = shop.subscribe()
+    shop.advance(at(2026, 2, 14))
+    shop.update(subscription, items=[{"price": "price_pro"}], proration_behavior="always_invoice")
+    assert [line[0] for line in lines(shop.invoices(subscription)[-1])] == [2450]
+    shop.advance(at(2026, 2, 28))
+    assert [line[0] for line in lines(shop.invoices(subscription)[-1])] == [1900, 4900]
+    added = subscription["items"]["data"][1]["id"]
+    shop.update(subscription, items=[{"id": added, "deleted": True}], proration_behavior="none")
+    shop.advance(at(2026, 3, 31))
+    assert [line[0] for line in lines(shop.invoices(subscription)[-1])] == [1900]
+
+
+def test_prorations_can_be_told_the_other_way() -> None:
+    """Both ways in which an invoice names a proration's parent can be had."""
+    shop = Shop(terms=Terms(prorations_as="subscription_item_details"))
+    subscription = shop.subscribe()
+    shop.switch(subscription, "price_pro", proration_behavior="always_invoice")
+    parents = [line["parent"] for line in shop.invoices(subscription)[-1]["lines"]["data"]]
+    item = subscription["items"]["data"][0]["id"]
+    assert [(p["type"], p["subscription_item_details"]["subscription_item"]) for p in parents] == [
+        ("subscription_item_details", item)
+    ] * 2
+
+
+def test_a_deleted_customer_takes_the_subscription_along(shop: Shop) -> None:
+    """Its subscriptions end now, and all that is told of it is that it is deleted."""
+    subscription = shop.subscribe()
+    shop.call("DELETE", f"/v1/customers/{subscription['customer']}")
+    assert subscription["status"] == "canceled"
+    assert shop.get(f"/v1/customers/{subscription['customer']}")["deleted"] is True
+    assert shop.count("customer.deleted", "customer.subscription.deleted") == (1, 1)

@@ -112,3 +112,10 @@ def test_endpoints_get_what_they_ask_for(shop: Shop) -> None:
     shop.customer()
     to_other = [d.type for d in shop.sim.outbox if d.url == "other"]
     assert to_other == ["customer.created"]
+
+
+def test_faults_can_be_set_while_it_runs(shop: Shop) -> None:
+    """The control act sets chances and spans, also from text, and answers with all of them."""
+    answer = shop.sim.control("faults", {"drop": "0.5", "found_within": "60", "lost_are_found": "false"})
+    assert (answer["drop"], answer["found_within"], answer["lost_are_found"]) == (0.5, 60, False)
+    assert shop.sim.world.deliveries.faults.drop == 0.5

@@ -79,8 +79,8 @@ CALLS: list[tuple[str, str, str, dict[str, str]]] = [
 # localstripe gives each customer the euro; Stripe leaves it open until the first invoice.
 KNOWN_DIFFERENCES = {f"{name}.currency" for name in ("customer", "again", "chosen")}
 SAME = (
-    "object email metadata amount currency status amount_refunded amount_received refunded paid captured type "
-    "livemode has_more url name"
+    "object email metadata amount currency status amount_refunded amount_received refunded paid captured "
+    "type livemode has_more url name"
 )
 
 

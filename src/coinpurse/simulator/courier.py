@@ -56,7 +56,7 @@ class Courier:
         headers = delivery.headers(int(self._clock()))
         try:
             answer = await self._client.post(delivery.url, content=delivery.body, headers=headers)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             return 0
         return answer.status_code
 

@@ -24,12 +24,12 @@ class Faults:
     """How badly deliveries go: chances between 0 and 1, spans in seconds. A delivery that is dropped comes
     after all within `found_within`, if `lost_are_found`."""
 
-    repeat: float = 0
-    delay: float = 0
+    repeat: float = 0.0
+    delay: float = 0.0
     delayed_up_to: int = 6 * 3600
-    reorder: float = 0
+    reorder: float = 0.0
     reordered_within: int = 120
-    drop: float = 0
+    drop: float = 0.0
     lost_are_found: bool = True
     found_within: int = 3 * 86_400
 

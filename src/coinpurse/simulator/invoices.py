@@ -77,18 +77,19 @@ def finalise(w: World, invoice: Obj) -> None:
     _settle_balance(w, invoice, customer)
     sequence = customer["next_invoice_sequence"]
     customer["next_invoice_sequence"] = sequence + 1
-    invoice.update(
-        status="open",
-        number=f"{customer['invoice_prefix']}-{sequence:04d}",
-        effective_at=w.now,
-        automatically_finalizes_at=None,
-        hosted_invoice_url=f"{w.base_url}/invoice/{invoice['id']}",
-        invoice_pdf=f"{w.base_url}/invoice/{invoice['id']}/pdf",
-    )
-    invoice["status_transitions"]["finalized_at"] = w.now
+    with w.altering(invoice, "invoice.updated"):
+        invoice.update(
+            status="open",
+            number=f"{customer['invoice_prefix']}-{sequence:04d}",
+            effective_at=w.now,
+            automatically_finalizes_at=None,
+            hosted_invoice_url=f"{w.base_url}/invoice/{invoice['id']}",
+            invoice_pdf=f"{w.base_url}/invoice/{invoice['id']}/pdf",
+        )
+        invoice["status_transitions"]["finalized_at"] = w.now
+        w.emit("invoice.finalized", invoice)
     if invoice["amount_due"]:
         _want_payment(w, invoice)
-    w.emit("invoice.finalized", invoice)
     if not invoice["amount_due"]:
         invoice["attempted"] = True
         paid(w, invoice)
@@ -153,14 +154,15 @@ def collect(w: World, invoice: Obj, presence: Presence, method: Obj | None = Non
 
 def paid(w: World, invoice: Obj, *, out_of_band: bool = False) -> None:
     """An invoice that is paid, and stays so."""
-    invoice.update(
-        status="paid",
-        amount_paid=0 if out_of_band else invoice["amount_due"],
-        amount_remaining=0,
-        next_payment_attempt=None,
-        auto_advance=False,
-    )
-    invoice["status_transitions"]["paid_at"] = w.now
+    with w.altering(invoice, "invoice.updated"):
+        invoice.update(
+            status="paid",
+            amount_paid=0 if out_of_band else invoice["amount_due"],
+            amount_remaining=0,
+            next_payment_attempt=None,
+            auto_advance=False,
+        )
+        invoice["status_transitions"]["paid_at"] = w.now
     w.emit("invoice.paid", invoice)
     w.emit("invoice.payment_succeeded", invoice)
     for payment in w.tables.invoice_payments.find(invoice=invoice["id"]):
@@ -270,13 +272,13 @@ def give_up(w: World, invoice: Obj) -> None:
 
 
 def _close(w: World, invoice: Obj, status: str, transition: str, event: str) -> None:
-    invoice.update(status=status, next_payment_attempt=None, auto_advance=False)
-    invoice["status_transitions"][transition] = w.now
+    with w.altering(invoice, "invoice.updated"):
+        invoice.update(status=status, next_payment_attempt=None, auto_advance=False)
+        invoice["status_transitions"][transition] = w.now
     intent = intent_of(w, invoice)
     if intent and status == "void":
         payments.cancel(w, intent, "void_invoice")
     w.emit(event, invoice)
-    w.emit("invoice.updated", invoice, {"status": "open"})
     _follow("closed", w, invoice)
 
 

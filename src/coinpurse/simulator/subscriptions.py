@@ -350,8 +350,11 @@ def settle_pending(w: World, subscription: Obj, *, applied: bool) -> None:
     with changing(w, subscription):
         subscription["pending_update"] = None
         if applied:
+            anchor, running = subscription["billing_cycle_anchor"], period(subscription)
             subscription.update({name: after[name] for name in UPDATED})
             adopt_items(w, subscription)
+            if after["billing_cycle_anchor"] == anchor:  # it may have renewed meanwhile
+                set_period(subscription, *running)
     told = "applied" if applied else "expired"
     w.emit(f"customer.subscription.pending_update_{told}", subscription)
     if applied:

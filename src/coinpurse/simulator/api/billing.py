@@ -138,6 +138,7 @@ def update(w: World, p: Params, id: str) -> Obj:
     if behaviour == "error_if_incomplete" and costs:
         _insist(w, cards.default_of(w, subscription["customer"], subscription), p)
     if behaviour == "pending_if_incomplete" and costs:
+        _only_pending(p)
         changes.try_out(w, subscription, change)
         return subscription
     with subscriptions.changing(w, subscription):
@@ -146,6 +147,15 @@ def update(w: World, p: Params, id: str) -> Obj:
     if invoice is not None:
         changes.collect(w, invoice, change.presence)
     return subscription
+
+
+def _only_pending(p: Params) -> None:
+    """An update that may have to wait takes nothing else along."""
+    for name in ("metadata", "description", "default_payment_method", "pause_collection", "trial_settings"):
+        if name in p:
+            raise invalid(f"`{name}` can't be changed with payment_behavior=pending_if_incomplete.", name)
+    if "cancel_at" in p or "cancel_at_period_end" in p:
+        raise invalid("A cancellation can't wait for a payment: ask for it by itself.", "cancel_at")
 
 
 def _alive(subscription: Obj) -> None:

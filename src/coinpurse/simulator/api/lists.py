@@ -5,6 +5,7 @@ from typing import Any
 
 from coinpurse.simulator.checkouts import line_items
 from coinpurse.simulator.errors import invalid
+from coinpurse.simulator.invoices import intent_of
 from coinpurse.simulator.params import Params
 from coinpurse.simulator.shapes.parts import listed
 from coinpurse.simulator.tables import Obj, Table
@@ -82,6 +83,9 @@ def _included(w: World, at: Obj, name: str, wish: str) -> Obj:
     t = w.tables
     if (kind, name) == ("invoice", "payments"):
         return listed(f"/v1/invoice_payments?invoice={id}", t.invoice_payments.find(invoice=id))
+    if (kind, name) == ("invoice", "confirmation_secret"):
+        intent = intent_of(w, t.invoices.get(id))
+        return {"client_secret": intent["client_secret"] if intent else None, "type": "payment_intent"}
     if (kind, name) == ("checkout.session", "line_items"):
         return line_items(w, at)
     if (kind, name) == ("charge", "refunds"):

@@ -44,7 +44,8 @@ def create(w: World, p: Params) -> Obj:
 def find(w: World, p: Params) -> Obj:
     """Customers, all or those with one address."""
     email = p.text("email")
-    rows = [c for c in w.tables.customers if email is None or c["email"] == email]
+    here = [c for c in w.tables.customers if not c.get("deleted")]
+    rows = [c for c in here if email is None or c["email"] == email]
     return page(p, "/v1/customers", rows, w.tables.customers)
 
 
@@ -63,8 +64,9 @@ def search(w: World, p: Params) -> Obj:
 
 @route("GET", "/v1/customers/*")
 def retrieve(w: World, p: Params, id: str) -> Obj:
-    """One customer; a deleted one says so."""
-    return w.tables.customers.get(id)
+    """One customer; of a deleted one only that it is."""
+    customer = w.tables.customers.get(id)
+    return _gone(id) if customer.get("deleted") else customer
 
 
 @route("POST", "/v1/customers/*", f"{_CUSTOMER} balance", "shipping tax_exempt tax")
@@ -88,9 +90,12 @@ def delete(w: World, p: Params, id: str) -> Obj:
         if subscription["status"] not in ENDED:
             end_now(w, subscription, "cancellation_requested")
     w.emit("customer.deleted", customer)
-    gone = {"id": id, "object": "customer", "deleted": True}
     customer["deleted"] = True
-    return gone
+    return _gone(id)
+
+
+def _gone(id: str) -> Obj:
+    return {"id": id, "object": "customer", "deleted": True}
 
 
 @route("POST", "/v1/payment_methods", "type card metadata", "billing_details allow_redisplay")
