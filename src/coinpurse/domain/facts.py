@@ -125,10 +125,11 @@ class PaidWith:
 class Returned:
     """How much of a payment has gone back, all in all, or is in dispute now. `refunded` is cumulative and
     can fall again (a refund that fails); `lost` is what disputes have taken for good, `disputed` what an
-    open one holds back. None where this fact doesn't say: refunds and disputes are told apart."""
+    open one holds back; `total` is what was paid. None where this fact doesn't say: refunds and disputes are
+    told apart, and what was recorded of the payment stands for its total."""
 
     payment: str
-    total: int
+    total: int | None = None
     refunded: int | None = None
     disputed: int | None = None
     lost: int | None = None

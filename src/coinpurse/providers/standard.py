@@ -265,7 +265,7 @@ def _returned(data: Reader, at: datetime) -> Fact:
         raise Unreadable(f"{data.name('refunded')} is missing, and so are disputed and lost")
     return Returned(
         payment=data.text("payment"),
-        total=data.whole("total", 1),
+        total=data.whole("total", 1) if data.has("total") else None,
         refunded=data.whole("refunded") if data.has("refunded") else None,
         disputed=_money(data, "disputed") if of_dispute else None,
         lost=_money(data, "lost") if of_dispute else None,

@@ -68,8 +68,8 @@ class Source(Protocol):
     async def refunds(self, thing: Json) -> Returned:
         """All refunds of the payment that a charge or refund is about."""
 
-    async def payment(self, dispute: Json) -> tuple[str, int]:
-        """What a dispute is about: the payment, and its amount."""
+    async def payment(self, dispute: Json) -> tuple[str, int | None]:
+        """What a dispute is about: the payment, and its amount, where that can be known."""
 
 
 class Told:
@@ -107,9 +107,9 @@ class Told:
             _payment(thing, ref(thing)), total, whole(thing.get("amount_refunded")), self.as_of
         )
 
-    async def payment(self, dispute: Json) -> tuple[str, int]:
-        """The dispute doesn't say how large the payment was: it is taken to be about all of it."""
-        return _payment(dispute, ref(dispute.get("charge"))), whole(dispute.get("amount"))
+    async def payment(self, dispute: Json) -> tuple[str, int | None]:
+        """The dispute doesn't say how large the payment was: what was recorded of it counts."""
+        return _payment(dispute, ref(dispute.get("charge"))), None
 
 
 @dataclass(frozen=True, slots=True)

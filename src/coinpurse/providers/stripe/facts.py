@@ -211,12 +211,12 @@ def sum_of_refunds(refunds: Iterable[Json]) -> int:
     return sum(whole(r.get("amount")) for r in refunds if r.get("status") not in _GONE_REFUNDS)
 
 
-def disputed(dispute: Json, payment: str, total: int, as_of: datetime) -> Returned:
+def disputed(dispute: Json, payment: str, total: int | None, as_of: datetime) -> Returned:
     """What a dispute holds back or has taken (P3). Raises NotOurs for an inquiry, or a payment of nothing."""
     status, amount = str(dispute.get("status")), whole(dispute.get("amount"))
     if status.startswith("warning_"):
         raise NotOurs("An inquiry moves no money.")
-    if total <= 0:
+    if total is not None and total <= 0:
         raise NotOurs("The payment was of nothing.")
     moved = [whole(b.get("amount")) for b in listed(dispute.get("balance_transactions"))]
     back = bool(moved) and sum(moved) >= 0

@@ -3,24 +3,25 @@ CREATE OR REPLACE FUNCTION heed_returned(p_account uuid, p_provider text, f json
 DECLARE
   w wallets := enter(p_account);
   before bigint := w.act;
+  total bigint := coalesce((f->>'total')::bigint, (SELECT sum(amount) FROM paid_by(p_provider, f->>'payment')));
   gone bigint;
   held_back bigint;
   p payments;
 BEGIN
   PERFORM note_returned(p_provider, f);
-  SELECT least((f->>'total')::bigint, coalesce(max(refunded), 0) + d.lost), d.disputed INTO gone, held_back
+  SELECT least(total, coalesce(max(refunded), 0) + d.lost), d.disputed INTO gone, held_back
     FROM paid_by(p_provider, f->>'payment') b,
          (SELECT coalesce(sum(lost), 0)::bigint AS lost, coalesce(sum(disputed), 0)::bigint AS disputed FROM disputes
            WHERE provider = p_provider AND payment = f->>'payment') d
    GROUP BY d.lost, d.disputed;
-  held_back := least((f->>'total')::bigint - gone, held_back);
+  held_back := least(total - gone, held_back);
   FOR p IN SELECT * FROM paid_by(p_provider, f->>'payment') WHERE account = p_account ORDER BY reference LOOP
-    w := CASE WHEN p.purpose = 'topup' THEN ask_back(w, p.act, gone, held_back, (f->>'total')::bigint, p_clawback, p_actor)
-              ELSE end_refunded(w, p, gone >= (f->>'total')::bigint, p_actor) END;
+    w := CASE WHEN p.purpose = 'topup' THEN ask_back(w, p.act, gone, held_back, total, p_clawback, p_actor)
+              ELSE end_refunded(w, p, gone >= total, p_actor) END;
   END LOOP;
   IF w.act = before THEN RETURN told('nothing', 'It moves no credits: monthly credits go only with the whole of the running period''s money, and what was told before is not done twice.'); END IF;
   PERFORM save(next_due(w));
-  RETURN told('done', 'Of ' || (f->>'total') || ' paid, ' || gone || ' went back and ' || held_back || ' are in dispute.');
+  RETURN told('done', 'Of ' || total || ' paid, ' || gone || ' went back and ' || held_back || ' are in dispute.');
 END $$;
 
 -- What a payment paid for, by its own word or through its invoice.

@@ -79,7 +79,7 @@ CREATE INDEX disputes_payment ON disputes (provider, payment);
 ALTER TABLE payments
   ADD COLUMN payment text, ADD COLUMN invoice text, ADD COLUMN amount bigint, ADD COLUMN currency text,
   ADD COLUMN starts_at timestamptz, ADD COLUMN ends_at timestamptz,
-  ADD COLUMN total bigint, ADD COLUMN refunded bigint, ADD COLUMN refunded_as_of timestamptz;
+  ADD COLUMN refunded bigint, ADD COLUMN refunded_as_of timestamptz;
 CREATE INDEX payments_payment ON payments (provider, payment) WHERE payment IS NOT NULL;
 CREATE INDEX payments_invoice ON payments (provider, invoice) WHERE invoice IS NOT NULL;
 
