@@ -1,0 +1,168 @@
+"""What happens to customers in three years: each act is one thing that they, their bank or support does."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from coinpurse.simulator.errors import StripeError
+from lives.town import PACKS, PLANS, Customer, Town
+
+Act = Callable[[Town, Customer], Awaitable[None]]
+RUNNING = ("active", "trialing", "past_due", "unpaid", "paused")
+CARDS = ["pm_card_visa"] * 6 + ["pm_card_declinesLater", "pm_card_visa_chargeDeclinedInsufficientFunds"]
+DAY = 86_400
+
+
+async def subscribe(town: Town, customer: Customer) -> None:
+    """Buys a plan by the month or year, if there is none, at the checkout."""
+    if town.subscriptions(customer, *RUNNING, "incomplete"):
+        return
+    plan = town.random.choice(list(PLANS))
+    interval: Any = town.random.choice(["month", "month", "year"])
+    price = town.prices[f"{plan} {interval}"]
+    await town.check_out(customer, town.random.choice(CARDS), price=price, plan=plan, interval=interval)
+
+
+async def try_out(town: Town, customer: Customer) -> None:
+    """Starts a trial of a fortnight, with a card on file."""
+    if town.subscriptions(customer, *RUNNING, "incomplete"):
+        return
+    await new_card(town, customer)
+    await _api(town, "POST", "/v1/subscriptions", {
+        "customer": customer.buyer.customer, "items": [{"price": town.prices["starter month"]}],
+        "trial_period_days": 14, "metadata": {"coinpurse_account": customer.account},
+    })  # fmt: skip
+
+
+async def top_up(town: Town, customer: Customer) -> None:
+    """Buys a pack by card, or by a debit that takes days and may bounce."""
+    pack = town.random.choice(list(PACKS))
+    token = town.random.choice([*CARDS, "pm_usBankAccount_success", "pm_usBankAccount_insufficientFunds"])
+    await town.check_out(
+        customer, token, price=town.prices[pack], pack=pack, quantity=town.random.choice([1, 1, 2])
+    )
+
+
+async def new_card(town: Town, customer: Customer) -> None:
+    """Puts in a good card; an open invoice is then paid."""
+    town.simulator.control("new_card", {"customer": customer.buyer.customer, "token": "pm_card_visa"})
+    for invoice in town.simulator.world.tables.invoices.find(customer=customer.buyer.customer):
+        if invoice["status"] == "open" and town.random.random() < 0.7:
+            await _control(town, "pay_invoice", {"invoice": invoice["id"]})
+
+
+async def bad_card(town: Town, customer: Customer) -> None:
+    """The card on file stops working."""
+    await _control(town, "card", {"customer": customer.buyer.customer, "behaviour": "declines"})
+
+
+async def switch(town: Town, customer: Customer) -> None:
+    """Another plan, interval or quantity."""
+    for sub in town.subscriptions(customer, "active"):
+        item = sub["items"]["data"][0]
+        plan, interval = (
+            town.random.choice(list(PLANS)),
+            town.random.choice(["month", "month", "month", "year"]),
+        )
+        change = {"id": item["id"], "price": town.prices[f"{plan} {interval}"]}
+        if town.random.random() < 0.2:
+            change = {"id": item["id"], "quantity": town.random.choice([1, 2])}
+        await _api(town, "POST", f"/v1/subscriptions/{sub['id']}", {
+            "items": [change], "proration_behavior": "always_invoice",
+            "payment_behavior": town.random.choice(["pending_if_incomplete", "allow_incomplete"]),
+        })  # fmt: skip
+
+
+async def cancel(town: Town, customer: Customer) -> None:
+    """By the flag, by a date, or now."""
+    for sub in town.subscriptions(customer, "active", "trialing"):
+        how = town.random.random()
+        path = f"/v1/subscriptions/{sub['id']}"
+        if how < 0.5:
+            await _api(town, "POST", path, {"cancel_at_period_end": True})
+        elif how < 0.75:
+            at = town.simulator.now + town.random.randint(1, 40) * DAY
+            await _api(town, "POST", path, {"cancel_at": at, "proration_behavior": "none"})
+        else:
+            await _api(town, "DELETE", path, {})
+
+
+async def undo(town: Town, customer: Customer) -> None:
+    """Takes a cancellation back."""
+    for sub in town.subscriptions(customer, "active", "trialing"):
+        if sub["cancel_at"] or sub["cancel_at_period_end"]:
+            await _api(town, "POST", f"/v1/subscriptions/{sub['id']}", {"cancel_at_period_end": False})
+
+
+async def pause(town: Town, customer: Customer) -> None:
+    """Stops collecting, or goes on."""
+    for sub in town.subscriptions(customer, "active"):
+        wish: Any = "" if sub["pause_collection"] else {"behavior": "void"}
+        await _api(town, "POST", f"/v1/subscriptions/{sub['id']}", {"pause_collection": wish})
+
+
+async def refund(town: Town, customer: Customer) -> None:
+    """Support gives back a part or all of some payment; now and then the bank sends it back."""
+    charge = _some_charge(town, customer)
+    if charge is None:
+        return
+    left = charge["amount"] - charge["amount_refunded"]
+    amount = left if town.random.random() < 0.4 else max(1, left // town.random.choice([2, 3]))
+    made = await _control(town, "refund", {"charge": charge["id"], "amount": amount})
+    if made and town.random.random() < 0.2 and _is_top_up(town, charge):
+        await _control(town, "fail_refund", {"refund": made["id"]})
+
+
+async def dispute(town: Town, customer: Customer) -> None:
+    """A bank asks, disputes, and decides."""
+    charge = _some_charge(town, customer)
+    if charge is None or charge["disputed"]:
+        return
+    opened = await _control(town, "dispute", {"charge": charge["id"], "inquiry": town.random.random() < 0.3})
+    if opened and not opened["status"].startswith("warning") and town.random.random() < 0.8:
+        outcome = town.random.choice(["won", "lost"])
+        town.simulator.world.later(
+            town.simulator.now + town.random.randint(1, 60) * DAY, _decide, town, opened["id"], outcome
+        )
+
+
+def _decide(town: Town, dispute: str, outcome: str) -> None:
+    town.simulator.control("close_dispute", {"dispute": dispute, "outcome": outcome})
+
+
+async def spend(town: Town, customer: Customer) -> None:
+    """Works."""
+    await town.spend(customer)
+
+
+ACTS: list[tuple[int, Act]] = [
+    (60, spend), (8, subscribe), (2, try_out), (5, top_up), (2, new_card), (1, bad_card), (3, switch),
+    (2, cancel), (1, undo), (1, pause), (1, refund), (1, dispute),
+]  # fmt: skip
+
+
+def _some_charge(town: Town, customer: Customer) -> Any:
+    found = [
+        c
+        for c in town.simulator.world.tables.charges.find(customer=customer.buyer.customer)
+        if c["paid"] and c["status"] == "succeeded" and c["amount_refunded"] < c["amount"]
+    ]
+    return town.random.choice(found[-3:]) if found else None
+
+
+def _is_top_up(town: Town, charge: Any) -> bool:
+    return charge["payment_intent"] in town.simulator.world.session_of
+
+
+async def _api(town: Town, method: str, path: str, params: Any) -> Any:
+    """What the provider refuses (a declined card, say) is its customer's trouble, not ours."""
+    try:
+        return town.simulator.call(method, path, params)
+    except StripeError:
+        return None
+
+
+async def _control(town: Town, act: str, params: Any) -> Any:
+    try:
+        return town.simulator.control(act, params)
+    except StripeError:
+        return None
