@@ -4,6 +4,7 @@ It is the second opinion that the real engine is held to; no production code run
 """
 
 from coinpurse.domain.model.account import Model
+from coinpurse.domain.model.billed import Led
 from coinpurse.domain.model.state import Terms
 
-__all__ = ["Model", "Terms"]
+__all__ = ["Led", "Model", "Terms"]

@@ -11,6 +11,7 @@ from coinpurse.domain.burndown import take
 from coinpurse.domain.credits import MAX_AMOUNT, Kind
 from coinpurse.domain.errors import CoinpurseError, IdempotencyConflict, Invalid, NotFound
 from coinpurse.domain.model import holds, spending, subscriptions
+from coinpurse.domain.model.billed import Billed
 from coinpurse.domain.model.lifecycle import advance
 from coinpurse.domain.model.state import (
     Act,
@@ -39,12 +40,15 @@ LONGEST_HOLD = 604_800
 MOST_PERIODS = 120
 
 
-class Model:
+class Model(Billed):
     """One account. Every act and every look first brings it up to its now (T4). Identifiers are `ch_`, `ho_`,
     `gr_`, `re_`, `su_` and the number of the act that made the thing."""
 
-    def __init__(self, account: str, now: datetime, actor: str | None = None) -> None:
+    def __init__(
+        self, account: str, now: datetime, actor: str | None = None, provider: str = "stripe"
+    ) -> None:
         self.state = State(account, now, actor)
+        self.provider = provider
         self._keys: dict[str, tuple[Any, Any]] = {}
         self._payments: dict[str, credits.Grant] = {}
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from coinpurse.domain.burndown import split, take
 from coinpurse.domain.errors import CaptureExceedsHold, HoldClosed
 from coinpurse.domain.model.book import TIME, act, move, put_back
+from coinpurse.domain.model.clawback import collect_all
 from coinpurse.domain.model.spending import refuse_unless_affordable
 from coinpurse.domain.model.state import Act, ChargeState, HoldState, Parts, State
 
@@ -52,6 +53,7 @@ def capture(state: State, hold: HoldState, amount: int, *, exceed: bool) -> Char
         charge.left = list(charge.parts)
         state.charges[charge.number] = charge
         hold.status, hold.end = "captured", ("capture", amount)
+    collect_all(state, written)
     return charge
 
 
@@ -60,6 +62,7 @@ def release(state: State, hold: HoldState) -> None:
     with act(state, "release", subject=f"ho_{hold.number}") as written:
         _return(state, written, hold.parts[::-1])
         hold.status, hold.end = "released", ("release", 0)
+    collect_all(state, written)
 
 
 def time_out(state: State, hold: HoldState) -> None:
@@ -69,6 +72,7 @@ def time_out(state: State, hold: HoldState) -> None:
     ) as written:
         _return(state, written, hold.parts[::-1])
         hold.status = "expired"
+    collect_all(state, written)
 
 
 def _return(state: State, written: Act, parts: Parts) -> None:

@@ -38,6 +38,8 @@ def _all_due(state: State) -> Iterator[Due]:
 
 def _steps(state: State, sub: SubscriptionState) -> Iterator[tuple[datetime, int, Callable[[], None]]]:
     running = sub.running
+    if sub.ends_at is not None:
+        yield sub.ends_at, -1, partial(end, state, sub, state.date(sub.ends_at), TIME)
     if running is None:
         yield sub.starts_at, 0, partial(begin, state, sub)
         return
@@ -72,9 +74,6 @@ def renew(state: State, sub: SubscriptionState, n: int) -> None:
     """s(n): the old period's credits go and the new one's stand in their place, in one act (T3), or what the
     subscription's state and its renewal policy say instead (T7)."""
     start = sub.start(n)
-    if sub.ends_at is not None and sub.ends_at <= start:
-        end(state, sub, state.date(start), actor=TIME)
-        return
     if sub.pending and sub.pending[0] <= n:
         sub.terms, sub.pending = sub.pending[1], None
     if sub.running and sub.running.state == "skipped" and not sub.paused and not sub.past_due:
@@ -82,7 +81,7 @@ def renew(state: State, sub: SubscriptionState, n: int) -> None:
         sub.paid_months = max(sub.paid_months, n)
     with _by_time(state, "renew", sub, start) as written:
         decided = _decide(sub, start)
-        if decided != "expected" or sub.terms.policy == "strict":
+        if decided != "expected" or sub.terms.policy == "strict" or sub.ends_at is not None:
             lapse(state, written, state.owned(sub))
         _open(sub, n, Period(start, sub.start(n + 1)), decided, written)
         if decided == "granted":
@@ -96,7 +95,8 @@ def _decide(sub: SubscriptionState, start: datetime) -> RenewalState:
         return "skipped"
     if start < sub.paid_through:
         return "granted"
-    return "provisional" if sub.terms.policy == "provisional" else "expected"
+    # Nothing is given in advance to a subscription that is ending.
+    return "provisional" if sub.terms.policy == "provisional" and sub.ends_at is None else "expected"
 
 
 def _open(sub: SubscriptionState, n: int, period: Period, decided: RenewalState, written: Act) -> None:
@@ -113,14 +113,19 @@ def late(state: State, sub: SubscriptionState, running: Slice) -> None:
 def fail(state: State, sub: SubscriptionState, running: Slice) -> None:
     """The grace is over: the subscription is past due."""
     with _by_time(state, "fail", sub, running.period.start + sub.terms.grace) as written:
-        running.state, running.changed_at = "failed", written.at
-        sub.past_due = True
-        if running.policy == "paid_with_grace":
-            lapse(state, written, state.owned(sub))
-        for grant in _provisional(state, sub):
-            move(state, written, "f", grant, grant.available)
-            grant.frozen = True
-            running.unpaid += grant.places["spent"]
+        give_up(state, written, sub, running)
+
+
+def give_up(state: State, written: Act, sub: SubscriptionState, running: Slice) -> None:
+    """The running period's payment has failed, or its grace is over: past due (T7)."""
+    running.state, running.changed_at = "failed", written.at
+    sub.past_due = True
+    if running.policy == "paid_with_grace":
+        lapse(state, written, state.owned(sub))
+    for grant in _provisional(state, sub):
+        move(state, written, "f", grant, grant.available)
+        grant.frozen = True
+        running.unpaid += grant.places["spent"]
 
 
 def settle(state: State, written: Act, sub: SubscriptionState, running: Slice) -> None:
@@ -132,22 +137,39 @@ def settle(state: State, written: Act, sub: SubscriptionState, running: Slice) -
             grant.frozen = grant.provisional = False
     else:
         lapse(state, written, state.owned(sub))
-    allot(state, written, sub, sub.terms.allocation - given)
+    _trim(state, written, sub, given - sub.terms.allocation)
+    allot(state, written, sub, max(0, sub.terms.allocation - given))
+    running.plan, running.policy = sub.terms.plan, sub.terms.policy
     running.state, running.changed_at, running.unpaid = "granted", written.at, 0
     sub.past_due = False
 
 
-def end(state: State, sub: SubscriptionState, at: datetime, actor: str | None = None) -> None:
+def _trim(state: State, written: Act, sub: SubscriptionState, surplus: int) -> None:
+    """Less is due than was given in advance: the rest is taken back as far as it is unspent, last-given
+    first."""
+    for grant in sorted(state.owned(sub), key=lambda grant: -grant.number):
+        part = max(0, min(surplus, grant.available))
+        move(state, written, "v", grant, part)
+        surplus -= part
+
+
+def end(
+    state: State,
+    sub: SubscriptionState,
+    at: datetime,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> None:
     """The subscription is over: its credits go, add-on stays (B3, B4). A running period that was never paid
     is put on record, with what was spent of it."""
-    with act(state, "end", at, actor=actor, subject=f"su_{sub.number}") as written:
+    with act(state, "end", at, actor=actor, reason=reason, subject=f"su_{sub.number}") as written:
         running = sub.running
         if running and running.state in ("expected", "provisional", "late"):
             running.unpaid = sum(g.places["spent"] for g in _provisional(state, sub))
             running.state, running.changed_at = "failed", written.at
         lapse(state, written, state.owned(sub))
         sub.running, sub.ended, sub.ends_at, sub.pending = None, True, at, None
-        sub.paused = sub.past_due = False
+        sub.paused = sub.past_due = sub.ends_fixed = False
 
 
 def _provisional(state: State, sub: SubscriptionState) -> list[GrantState]:

@@ -7,6 +7,7 @@ from coinpurse.domain.burndown import give_back, take
 from coinpurse.domain.credits import MAX_AMOUNT, Kind
 from coinpurse.domain.errors import Conflict, CreditsHeld, InsufficientCredits, ReversalExceedsCharge
 from coinpurse.domain.model.book import act, give, move, put_back
+from coinpurse.domain.model.clawback import collect_all
 from coinpurse.domain.model.state import ChargeState, GrantState, Parts, Returned, State
 
 
@@ -53,6 +54,7 @@ def reverse(
         if compensate:
             source = {"type": "reversal", "charge": f"ch_{charged.number}"}
             made = give(state, written, "compensation", lapsed, first_end(state), source)
+    collect_all(state, written)
     return Returned(written.number, returned, lapsed, made, reason)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from coinpurse.domain.burndown import in_burn_order
 from coinpurse.domain.credits import Balance, Hold, HoldStatus, Interval, Kind, Period, SubscriptionStatus
+from coinpurse.domain.facts import PurchaseState, Standing
 from coinpurse.domain.periods import month_start
 
 Place = Literal["issued", "available", "held", "frozen", "spent", "expired", "revoked"]
@@ -40,12 +41,16 @@ MOVEMENTS: dict[str, Movement] = {
     "f": Movement("freeze", "available", "frozen"),
     "t": Movement("thaw", "frozen", "available"),
     "z": Movement("expiry", "frozen", "expired"),
+    "y": Movement("adjustment", "revoked", "available"),
 }
 
 
 @dataclass
 class GrantState:
-    """Credits given once, and where they are now. `places` sum to zero at all times (L2)."""
+    """Credits given once, and where they are now. `places` sum to zero at all times (L2).
+
+    Since its money went back: `asked_back` is to be taken of it in all, `taken_back` was, `repaid` by later
+    grants; a dispute holds `disputed`. `paid_out` is what it paid of other grants' debts (P3)."""
 
     number: int
     kind: Kind
@@ -60,11 +65,23 @@ class GrantState:
     frozen: bool = False
     closed: Literal["expired", "revoked"] | None = None
     places: dict[Place, int] = field(default_factory=lambda: dict.fromkeys(PLACES, 0))
+    asked_back: int | None = None
+    taken_back: int = 0
+    repaid: int = 0
+    disputed: int = 0
+    paid_out: int = 0
+    clawback: str = "forgive"
 
     @property
     def available(self) -> int:
         """What can be spent of it, unless it is frozen or closed."""
         return self.places["available"]
+
+    @property
+    def shortfall(self) -> int:
+        """What can't be taken back because it was spent. What support took is not missing (P3)."""
+        by_support = self.places["revoked"] - self.taken_back - self.paid_out
+        return max(0, (self.asked_back or 0) - self.taken_back - self.repaid - by_support)
 
 
 Parts = list[tuple[GrantState, int]]
@@ -190,7 +207,9 @@ class SubscriptionState:
     past_due: bool = False
     ended: bool = False
     ends_at: datetime | None = None
+    ends_fixed: bool = False
     pending: tuple[int, Terms] | None = None
+    provider: str = "manual"
 
     def start(self, n: int) -> datetime:
         """s(n): where period n starts (T1)."""
@@ -200,6 +219,11 @@ class SubscriptionState:
     def paid_through(self) -> datetime:
         """The instant up to which it is covered by payment (T6)."""
         return self.start(self.paid_months)
+
+    def end_with_payment(self) -> None:
+        """An end that was asked for moves with what is paid, unless it is fixed."""
+        if self.ends_at is not None and not self.ends_fixed:
+            self.ends_at = self.paid_through
 
     @property
     def waiting(self) -> bool:
@@ -238,6 +262,48 @@ class SubscriptionState:
 
 
 @dataclass
+class Known:
+    """A subscription by the provider's word: its latest standing, the terms that this names, the policy for
+    upgrades as it came, and the number of the subscription here that follows it."""
+
+    subscription: int | None = None
+    latest: Standing | None = None
+    terms: Terms | None = None
+    upgrade: str = "difference"
+
+
+@dataclass
+class Payment:
+    """Money that came: for a subscription's line, or for a grant. `payment` is what a refund names."""
+
+    payment: str | None
+    invoice: str | None = None
+    covers: Period | None = None
+    subscription: int | None = None
+    grant: int | None = None
+
+
+@dataclass
+class Backflow:
+    """Money of one payment that went back, or is in dispute: by dispute (disputed, lost, as of)."""
+
+    total: int = 0
+    refunded: int = 0
+    as_of: datetime | None = None
+    disputes: dict[str, tuple[int, int, datetime | None]] = field(default_factory=dict)
+
+    @property
+    def gone(self) -> int:
+        """What went back for good."""
+        return min(self.total, self.refunded + sum(lost for _, lost, _ in self.disputes.values()))
+
+    @property
+    def open(self) -> int:
+        """What may still go."""
+        return min(self.total - self.gone, sum(disputed for disputed, *_ in self.disputes.values()))
+
+
+@dataclass
 class State:
     """One account. `now` is its clock; everything in `acts` is final; `actor` is who acts, if not time."""
 
@@ -250,6 +316,10 @@ class State:
     subscriptions: dict[int, SubscriptionState] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
     sequence: int = 0
+    standings: dict[str, Known] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
+    purchases: dict[str, PurchaseState] = field(default_factory=dict)
+    returns: dict[str, Backflow] = field(default_factory=dict)
 
     def total(self, place: Place, kind: Kind | None = None) -> int:
         """How many credits are in a place, of one kind or of all."""

@@ -44,17 +44,22 @@ def pay(state: State, sub: SubscriptionState, periods: int) -> None:
         raise Invalid.at("/periods", "Nothing can be paid more than a hundred years ahead. Pay for fewer.")
     with _act(state, "pay", sub) as written:
         sub.paid_months += sub.terms.months * periods
-        if sub.ends_at is not None:
-            sub.ends_at = sub.paid_through
-        for piece in sub.slices:
-            if piece.period.start < sub.paid_through:
-                piece.unpaid = 0
-        running = sub.running
-        if running and _unpaid(sub, running) and running.period.start < sub.paid_through:
-            settle(state, written, sub, running)
+        confirm(state, written, sub)
 
 
-def _unpaid(sub: SubscriptionState, running: Slice) -> bool:
+def confirm(state: State, written: Act, sub: SubscriptionState) -> None:
+    """What follows from a payment: a running period that it covers is confirmed, and nothing is owed of any
+    period that it covers."""
+    sub.end_with_payment()
+    for piece in sub.slices:
+        if piece.period.start < sub.paid_through:
+            piece.unpaid = 0
+    running = sub.running
+    if running and lacks_payment(sub, running) and running.period.start < sub.paid_through:
+        settle(state, written, sub, running)
+
+
+def lacks_payment(sub: SubscriptionState, running: Slice) -> bool:
     """Whether a payment grants the running period. What a pause skipped stays so until it is over."""
     return running.state != "granted" and not (running.state == "skipped" and sub.paused)
 
@@ -66,20 +71,25 @@ def cancel(state: State, sub: SubscriptionState, at: str) -> None:
         end(state, sub, state.now)
         return
     with _act(state, "cancel", sub):
-        sub.ends_at = sub.paid_through
+        sub.ends_at, sub.ends_fixed = sub.paid_through, False
 
 
 def resume(state: State, sub: SubscriptionState) -> None:
     """Takes back a cancellation and a pause. Paused months are not owed (B3, B11)."""
     refuse_ended(sub)
     with _act(state, "resume", sub) as written:
-        sub.ends_at = None
-        running = sub.running
-        if sub.paused and running and running.state == "skipped":
-            sub.paid_months = max(sub.paid_months, running.number)
-            if running.period.start < sub.paid_through:
-                settle(state, written, sub, running)
-        sub.paused = False
+        sub.ends_at, sub.ends_fixed = None, False
+        go_on(state, written, sub)
+
+
+def go_on(state: State, written: Act, sub: SubscriptionState) -> None:
+    """The end of a pause: what it skipped of the running period is granted if it is paid."""
+    running = sub.running
+    if sub.paused and running and running.state == "skipped":
+        sub.paid_months = max(sub.paid_months, running.number)
+        if running.period.start < sub.paid_through:
+            settle(state, written, sub, running)
+    sub.paused = False
 
 
 def pause(state: State, sub: SubscriptionState) -> None:
@@ -97,7 +107,7 @@ def pause(state: State, sub: SubscriptionState) -> None:
 def change(state: State, sub: SubscriptionState, terms: Terms, policy: str) -> None:
     """Moves to other terms, now or at the renewal (B5, B9)."""
     refuse_ended(sub)
-    if _same(terms, sub.terms):
+    if same(terms, sub.terms):
         policy = "none"
     else:
         _refuse_change(sub, terms, policy)
@@ -113,7 +123,8 @@ def change(state: State, sub: SubscriptionState, terms: Terms, policy: str) -> N
             allot(state, written, sub, more)
 
 
-def _same(one: Terms, other: Terms) -> bool:
+def same(one: Terms, other: Terms) -> bool:
+    """Whether two terms are one thing to buy; what else they say is kept as sold (P5)."""
     return (one.plan, one.interval, one.allocation) == (other.plan, other.interval, other.allocation)
 
 
@@ -149,8 +160,7 @@ def _restart(state: State, written: Act, sub: SubscriptionState, terms: Terms) -
     lapse(state, written, state.owned(sub))
     sub.slices = [piece for piece in sub.slices if piece.period.start < state.now]
     sub.terms, sub.anchor, sub.paid_months = terms, state.now, terms.months
-    if sub.ends_at is not None:
-        sub.ends_at = sub.paid_through
+    sub.end_with_payment()
     period = Period(sub.start(0), sub.start(1))
     sub.running = Slice(0, period, terms.plan, terms.policy, "granted", written.at)
     sub.slices.append(sub.running)

@@ -56,6 +56,8 @@ CAUSES: dict[str, tuple[str, str | None]] = {
     "resume": ("resumption", None),
     "change": ("plan_change", None),
     "end": ("cancellation", None),
+    "reclaim": ("refund", None),
+    "repay": ("debt", None),
 }
 
 
@@ -114,7 +116,7 @@ def subscription_view(state: State, subscription: SubscriptionState) -> Subscrip
         status=subscription.status,
         allocation=terms.allocation,
         renewal=terms.policy,
-        provider="manual",
+        provider=subscription.provider,
         anchor=subscription.anchor,
         paid_through=subscription.paid_through,
         current_period=subscription.running.period if subscription.running else None,

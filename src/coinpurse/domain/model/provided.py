@@ -1,0 +1,168 @@
+"""What the provider's word does to subscriptions: their standing, and the steps that conform them to it."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from coinpurse.domain.credits import Period
+from coinpurse.domain.facts import ChangePaid, Standing, Unpaid
+from coinpurse.domain.model.book import act
+from coinpurse.domain.model.lifecycle import advance, end, give_up
+from coinpurse.domain.model.state import Known, State, SubscriptionState, Terms
+from coinpurse.domain.model.subscriptions import change, go_on, pause, same
+from coinpurse.domain.ports import NotYet
+
+
+def standing(state: State, provider: str, fact: Standing, terms: Terms, upgrade: str) -> str:
+    """Keeps the latest standing, and conforms the subscription to it. Says in words what came of it."""
+    known = state.standings.get(fact.subscription, Known())
+    if known.latest and (fact.as_of, fact.rank) < (known.latest.as_of, known.latest.rank):
+        return "A newer standing is known."
+    state.standings[fact.subscription] = known
+    known.latest, known.terms, known.upgrade = fact, terms, upgrade
+    if known.subscription is None:
+        return _unknown(state, provider, fact, known)
+    sub = state.subscriptions[known.subscription]
+    if sub.ended:
+        return "The subscription has ended here."
+    conform(state, sub, known)
+    return "The subscription stands as the provider has it."
+
+
+def _unknown(state: State, provider: str, fact: Standing, known: Known) -> str:
+    """Only a trial begins without a payment (B8)."""
+    if fact.state != "trialing":
+        return "It waits for its first paid line." if fact.state != "ended" else "It ended without a payment."
+    if fact.trial_end is None or fact.trial_end <= state.now:
+        return "The trial is over. It waits for its first paid line."
+    assert known.terms is not None, "a standing comes with its terms"
+    with act(state, "subscribe", subject=f"su_{len(state.acts) + 1}") as written:
+        sub = SubscriptionState(
+            number=written.number,
+            terms=known.terms,
+            anchor=fact.trial_end,
+            starts_at=state.now,
+            created_at=state.now,
+            paid_months=0,
+            trial=True,
+            provider=provider,
+        )
+        state.subscriptions[sub.number] = sub
+    known.subscription = sub.number
+    advance(state)
+    conform(state, sub, known)
+    return "The trial begins."
+
+
+def change_paid(state: State, fact: ChangePaid) -> str:
+    """An upgrade that waited for its payment takes effect."""
+    known = state.standings.get(fact.subscription)
+    if known is None or known.latest is None:
+        return "No standing is known; the next one tells."
+    known.latest = replace(known.latest, payment_pending=False)
+    if known.subscription is None:
+        return "It waits for its first paid line."
+    sub = state.subscriptions[known.subscription]
+    if sub.ended:
+        return "The subscription has ended here."
+    conform(state, sub, known)
+    return "The change is paid."
+
+
+def unpaid(state: State, fact: Unpaid) -> str:
+    """A failed payment of the running period makes the subscription past due at once (T7)."""
+    known = state.standings.get(fact.subscription)
+    sub = state.subscriptions[known.subscription] if known and known.subscription else None
+    if sub is None or sub.ended:
+        return "No such subscription runs here."
+    if fact.start > state.now:
+        raise NotYet("The period that was not paid has not begun here.")
+    if sub.running is None or sub.running.period.start != fact.start:
+        return "It is about another period."
+    if not _may_fail(sub):
+        return "The period is paid, has failed already, or its grace runs."
+    _fail(state, sub)
+    return "The payment failed."
+
+
+def conform(state: State, sub: SubscriptionState, known: Known) -> None:
+    """Makes the subscription what its latest standing says, step by step. What is so already writes no
+    act."""
+    latest, terms = known.latest, known.terms
+    if latest is None or terms is None or sub.ended or latest.state == "incomplete":
+        return
+    if latest.state == "ended":
+        end(state, sub, state.now)
+        return
+    _move_trial(state, sub, latest)
+    if not latest.payment_pending:
+        _change_terms(state, sub, latest, terms, known.upgrade)
+    _pause_or_go_on(state, sub, latest)
+    _set_end(state, sub, latest)
+    if latest.state == "past_due" and not sub.ended and _may_fail(sub):
+        _fail(state, sub)
+
+
+def _move_trial(state: State, sub: SubscriptionState, latest: Standing) -> None:
+    running = sub.running
+    if running is None or running.number >= 0 or latest.trial_end in (None, sub.anchor):
+        return
+    assert latest.trial_end is not None, "just looked at"
+    if latest.trial_end > state.now:
+        with act(state, "change", subject=f"su_{sub.number}"):
+            move_anchor(state, sub, latest.trial_end)
+
+
+def move_anchor(state: State, sub: SubscriptionState, anchor: datetime) -> None:
+    """A first paid period that lies ahead starts at another instant; a trial runs until then."""
+    sub.anchor = anchor
+    if sub.running is None:
+        sub.starts_at = anchor
+        return
+    sub.running.period = Period(sub.running.period.start, anchor)
+    for grant in state.owned(sub):
+        grant.expires_at = anchor
+
+
+def _change_terms(state: State, sub: SubscriptionState, latest: Standing, terms: Terms, upgrade: str) -> None:
+    """B5, B9. The provider's anchor decides, so that nothing starts over here by itself."""
+    if same(terms, sub.pending[1] if sub.pending else sub.terms):
+        return
+    more = terms.months == sub.terms.months and terms.allocation > sub.terms.allocation
+    if more and latest.state == "active" and sub.confirmed:
+        change(state, sub, terms, "difference" if upgrade == "restart" else upgrade)
+    else:
+        change(state, sub, terms, "at_renewal")
+
+
+def _pause_or_go_on(state: State, sub: SubscriptionState, latest: Standing) -> None:
+    """B11."""
+    running = sub.running
+    if latest.paused and not sub.paused and running and running.state == "granted":
+        pause(state, sub)
+    elif not latest.paused and sub.paused:
+        with act(state, "resume", subject=f"su_{sub.number}") as written:
+            go_on(state, written, sub)
+
+
+def _set_end(state: State, sub: SubscriptionState, latest: Standing) -> None:
+    """B3, B4."""
+    ends_at = sub.paid_through if latest.ends_with_period else latest.ends_at
+    fixed = ends_at is not None and not latest.ends_with_period
+    if (ends_at, fixed) == (sub.ends_at, sub.ends_fixed):
+        return
+    if ends_at is not None and ends_at <= state.now:
+        end(state, sub, state.now)
+        return
+    with act(state, "cancel" if ends_at else "resume", subject=f"su_{sub.number}"):
+        sub.ends_at, sub.ends_fixed = ends_at, fixed
+
+
+def _may_fail(sub: SubscriptionState) -> bool:
+    """An unconfirmed period runs, and its grace is not a promise."""
+    return sub.waiting and sub.terms.policy != "paid_with_grace"
+
+
+def _fail(state: State, sub: SubscriptionState) -> None:
+    assert sub.running is not None, "a period that waits runs"
+    with act(state, "fail", subject=f"su_{sub.number}") as written:
+        give_up(state, written, sub, sub.running)

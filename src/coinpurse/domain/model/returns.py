@@ -1,0 +1,98 @@
+"""Top-ups that are bought, and money that goes back (P1-P3, B4)."""
+
+from datetime import datetime
+
+from coinpurse.domain.facts import PaidWith, Purchase, Returned
+from coinpurse.domain.model.book import act, give
+from coinpurse.domain.model.clawback import aim, repay
+from coinpurse.domain.model.lifecycle import end
+from coinpurse.domain.model.paying import note
+from coinpurse.domain.model.state import Backflow, Payment, State
+from coinpurse.domain.ports import NotYet
+
+
+def purchase(state: State, provider: str, fact: Purchase, credits: int) -> str:
+    """A paid purchase makes one add-on grant (P1, P2), which pays debts first (P3)."""
+    if fact.purchase in state.payments:
+        note(state.payments[fact.purchase], fact.payment)
+        return "The purchase is known."
+    if fact.state != "paid":
+        if state.purchases.get(fact.purchase) not in ("failed", "expired"):
+            state.purchases[fact.purchase] = fact.state
+        return f"The purchase is {fact.state}; only a paid one grants."
+    state.purchases[fact.purchase] = "paid"
+    source = {"type": "topup", "provider": provider, "reference": fact.purchase}
+    with act(state, "topup", subject=f"gr_{len(state.acts) + 1}") as written:
+        made = give(state, written, "addon", credits, None, source)
+    assert made is not None, "a pack has credits"
+    state.payments[fact.purchase] = Payment(fact.payment, grant=made.number)
+    repay(state, made)
+    return "The top-up is granted."
+
+
+def paid_with(state: State, fact: PaidWith) -> str:
+    """Which payment paid an invoice."""
+    lines = [record for record in state.payments.values() if record.invoice == fact.invoice]
+    if not lines:
+        raise NotYet("No paid line of the invoice is known.")
+    news = [note(line, fact.payment) for line in lines]
+    return "The payment is noted." if any(news) else "The payment was known."
+
+
+def returned(state: State, fact: Returned, clawback: str) -> str:
+    """Takes back what the money that went back had bought (P3), as far as it can be taken."""
+    records = [record for record in state.payments.values() if record.payment == fact.payment]
+    if not records:
+        raise NotYet("The payment is not known.")
+    flow = state.returns.setdefault(fact.payment, Backflow())
+    if not _take(flow, fact):
+        return "Newer amounts are known."
+    for record in records:
+        if record.grant:
+            _claw_back(state, record.grant, flow, clawback)
+        elif record.subscription and flow.gone >= flow.total > 0:
+            _end_paid(state, record, "refunded" if flow.refunded >= flow.total else "disputed and lost")
+    return "What the money had bought is taken back."
+
+
+def _take(flow: Backflow, fact: Returned) -> bool:
+    """The latest word on the refunds, and on each dispute. False if there was no news in it."""
+    news = False
+    if fact.refunded is not None and _not_older(fact, flow.as_of):
+        flow.refunded, flow.as_of, news = fact.refunded, fact.as_of, True
+    if fact.disputed is not None or fact.lost is not None:
+        dispute = fact.dispute or ""
+        disputed, lost, as_of = flow.disputes.get(dispute, (0, 0, None))
+        if _not_older(fact, as_of):
+            disputed = disputed if fact.disputed is None else fact.disputed
+            lost = lost if fact.lost is None else fact.lost
+            flow.disputes[dispute] = disputed, lost, fact.as_of
+            news = True
+    if news:
+        flow.total = fact.total
+    return news
+
+
+def _not_older(fact: Returned, as_of: datetime | None) -> bool:
+    """What isn't dated counts as the oldest."""
+    return as_of is None or (fact.as_of is not None and fact.as_of >= as_of)
+
+
+def _claw_back(state: State, number: int, flow: Backflow, policy: str) -> None:
+    grant = state.grants[number]
+    gone, held_back = (_share(grant.amount, money, flow.total) for money in (flow.gone, flow.open))
+    aim(state, grant, gone, held_back, policy)
+
+
+def _share(credits: int, money: int, total: int) -> int:
+    """Credits for a part of the money, rounded half up."""
+    return (2 * credits * money + total) // (2 * total) if total else 0
+
+
+def _end_paid(state: State, record: Payment, why: str) -> None:
+    """A subscription whose running stretch was paid back ends (B4); older ones are of no matter (B10)."""
+    assert record.covers is not None, "a line covers a stretch"
+    assert record.subscription is not None, "just looked at"
+    sub = state.subscriptions[record.subscription]
+    if not sub.ended and record.covers.start <= state.now < record.covers.end:
+        end(state, sub, state.now, reason=f"The payment was {why}.")
