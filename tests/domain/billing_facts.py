@@ -95,3 +95,11 @@ class Told(Model):
     def kinds(self, led: Led) -> list[str]:
         """The kinds of acts that something led to."""
         return [act.kind for act in led.acts]
+
+
+def subscribed(terms: Terms = STARTER) -> Told:
+    """A subscription by the month (or year) that stands and is paid from now on."""
+    model = Told(terms=terms)
+    model.stands()
+    model.pays(START, month(terms.months))
+    return model

@@ -152,7 +152,7 @@ class Model(Billed):
             if holds.refuse_other_end(held, end):
                 return self._first_end(held)
             charged = holds.capture(self.state, held, end[1], exceed=exceed)
-            return self._ended(held, charged)
+            return self._ended(held, charged.number, charged)
 
         return self._once(key, ("capture", hold, amount, exceed), do)
 
@@ -167,8 +167,7 @@ class Model(Billed):
             held = _find(self.state.holds, hold)
             if holds.refuse_other_end(held, ("release", 0)):
                 return self._first_end(held)
-            holds.release(self.state, held)
-            return self._ended(held, None)
+            return self._ended(held, holds.release(self.state, held))
 
         return self._once(key, ("release", hold), do)
 
@@ -188,7 +187,7 @@ class Model(Billed):
         def do() -> credits.Reversal:
             charged = _find(self.state.charges, charge)
             done = spending.reverse(self.state, charged, amount, compensate=compensate, reason=reason)
-            return reversal_view(self.state, charged, done, self._shown())
+            return reversal_view(self.state, charged, done, self._shown(done.number))
 
         return self._once(key, ("reverse", charge, amount, reason), do)
 
@@ -222,7 +221,7 @@ class Model(Billed):
             made = spending.grant(
                 self.state, "grant", kind, amount, expires_at, source, priority=priority, reason=reason
             )
-            return grant_view(self.state, made, self._shown())
+            return grant_view(self.state, made, self._shown(made.number))
 
         return self._once(key, ("grant", kind, amount, expires_at, priority, reason), do)
 
@@ -234,7 +233,7 @@ class Model(Billed):
             return replace(self._payments[reference], replayed=True)
         source = {"type": "topup", "provider": "manual", "reference": reference}
         made = spending.grant(self.state, "topup", "addon", amount, None, source)
-        self._payments[reference] = grant_view(self.state, made, self._shown())
+        self._payments[reference] = grant_view(self.state, made, self._shown(made.number))
         return self._payments[reference]
 
     def revoke(
@@ -337,10 +336,15 @@ class Model(Billed):
 
         return self._once(key, (*fingerprint, subscription), act)
 
-    def _shown(self) -> credits.Balance:
-        """The balance that an answer carries: the one after the latest act that the call led to."""
+    def _shown(self, number: int | None = None) -> credits.Balance:
+        """The balance that an answer carries: after the latest act that the call led to, or after the act
+        that was asked for, where debts were collected behind it."""
         advance(self.state)
-        return balance(self.state, self.state.acts[-1].at)
+        if number is None:
+            return balance(self.state, self.state.acts[-1].at)
+        shown = self.state.acts[number - 1].balance
+        assert shown is not None, "an act that was written has its balance"
+        return shown
 
     def _changed(self, subscription: SubscriptionState) -> credits.SubscriptionChange:
         shown = self._shown()
@@ -354,8 +358,8 @@ class Model(Billed):
         made = holds.place(self.state, amount, expires_in)
         return hold_view(self.state, made, self._shown())
 
-    def _ended(self, hold: HoldState, charged: ChargeState | None) -> credits.Hold:
-        shown = self._shown()
+    def _ended(self, hold: HoldState, number: int, charged: ChargeState | None = None) -> credits.Hold:
+        shown = self._shown(number)
         hold.answer = replace(
             hold_view(self.state, hold, shown),
             charge=charge_view(self.state, charged, shown) if charged else None,

@@ -93,6 +93,6 @@ def put_back(grant: GrantState, *, spent: bool) -> str:
         return "n" if spent else "l"
     if grant.closed == "revoked":
         return "o" if spent else "w"
-    if grant.frozen or grant.places["frozen"]:
+    if grant.frozen or grant.disputed:
         return "e" if spent else "q"
     return "b" if spent else "r"

@@ -1,8 +1,9 @@
 """Taking back the credits of a top-up whose money went back, and what can't be taken (P3)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from coinpurse.domain.model.book import act, move
+from coinpurse.domain.model.book import TIME, act, move
 from coinpurse.domain.model.state import Act, GrantState, State
 
 
@@ -24,7 +25,8 @@ class Moves:
 def aim(state: State, grant: GrantState, asked_back: int, disputed: int, policy: str) -> None:
     """Sets what is to be taken of a grant, and held back, in all; and collects it."""
     before = grant.shortfall
-    grant.asked_back, grant.disputed, grant.clawback = asked_back, disputed, policy
+    grant.asked_back = min(asked_back, grant.amount - grant.by_hand)
+    grant.disputed, grant.clawback = disputed, policy
     moves = _moves(grant)
     after = max(0, grant.shortfall - moves.frozen - moves.available)
     if moves or after != before:
@@ -35,13 +37,12 @@ def collect_all(state: State, after: Act) -> None:
     """Credits may have come back to grants that owe some: collects again, oldest grant first."""
     for grant in list(state.grants.values()):
         if grant.asked_back is not None and (moves := _moves(grant)):
-            _collect(state, grant, moves, after)
+            _collect(state, grant, moves, after.at, TIME)
 
 
 def _moves(grant: GrantState) -> Moves:
-    """A grant that support has revoked is left alone."""
-    if grant.closed or grant.asked_back is None:
-        return Moves(0, 0, 0, 0, 0)
+    """In which order: what is missing is taken, or what was taken too much given back; then frozen."""
+    assert grant.asked_back is not None, "only a grant with targets is collected"
     available, frozen = grant.available, grant.places["frozen"]
     missing = grant.asked_back - grant.taken_back - grant.repaid
     of_frozen = max(0, min(missing, frozen))
@@ -52,9 +53,12 @@ def _moves(grant: GrantState) -> Moves:
     return Moves(of_frozen, of_available, back, max(0, change), max(0, -change))
 
 
-def _collect(state: State, grant: GrantState, moves: Moves, after: Act | None = None) -> None:
-    """One act, dated as the one that it follows, or now."""
-    at, actor = (after.at, after.actor) if after else (None, None)
+def _collect(
+    state: State, grant: GrantState, moves: Moves, at: datetime | None = None, actor: str | None = None
+) -> None:
+    """One act. What is given back opens a grant again that support has revoked."""
+    if moves.back:
+        grant.closed = None
     with act(state, "reclaim", at, actor=actor, subject=f"gr_{grant.number}") as written:
         move(state, written, "u", grant, moves.frozen)
         move(state, written, "v", grant, moves.available)
@@ -65,12 +69,13 @@ def _collect(state: State, grant: GrantState, moves: Moves, after: Act | None = 
 
 
 def repay(state: State, paying: GrantState) -> None:
-    """A new grant pays what older ones owe, oldest first."""
+    """A new add-on grant pays what older ones owe, oldest first."""
+    if paying.kind != "addon":
+        return
     for grant in list(state.grants.values()):
         part = min(grant.shortfall, paying.available)
         if grant is paying or grant.clawback != "debt" or not part:
             continue
-        with act(state, "repay", subject=f"gr_{grant.number}") as written:
+        with act(state, "repay", actor=TIME, subject=f"gr_{grant.number}") as written:
             move(state, written, "v", paying, part)
             grant.repaid += part
-            paying.paid_out += part

@@ -57,12 +57,13 @@ def capture(state: State, hold: HoldState, amount: int, *, exceed: bool) -> Char
     return charge
 
 
-def release(state: State, hold: HoldState) -> None:
-    """Gives everything back (H3)."""
+def release(state: State, hold: HoldState) -> int:
+    """Gives everything back (H3). Says by which act."""
     with act(state, "release", subject=f"ho_{hold.number}") as written:
         _return(state, written, hold.parts[::-1])
         hold.status, hold.end = "released", ("release", 0)
     collect_all(state, written)
+    return written.number
 
 
 def time_out(state: State, hold: HoldState) -> None:

@@ -80,8 +80,8 @@ def renew(state: State, sub: SubscriptionState, n: int) -> None:
         # A month that a pause skipped is not owed: the next payment is for the month that starts now.
         sub.paid_months = max(sub.paid_months, n)
     with _by_time(state, "renew", sub, start) as written:
-        decided = _decide(sub, start)
-        if decided != "expected" or sub.terms.policy == "strict" or sub.ends_at is not None:
+        decided = _decide(sub, n)
+        if decided != "expected" or sub.terms.policy == "strict" or _ending(sub, n):
             lapse(state, written, state.owned(sub))
         _open(sub, n, Period(start, sub.start(n + 1)), decided, written)
         if decided == "granted":
@@ -90,13 +90,17 @@ def renew(state: State, sub: SubscriptionState, n: int) -> None:
             allot(state, written, sub, sub.terms.unconfirmed, provisional=True)
 
 
-def _decide(sub: SubscriptionState, start: datetime) -> RenewalState:
+def _decide(sub: SubscriptionState, n: int) -> RenewalState:
     if sub.paused or sub.past_due:
         return "skipped"
-    if start < sub.paid_through:
+    if sub.start(n) < sub.paid_through:
         return "granted"
-    # Nothing is given in advance to a subscription that is ending.
-    return "provisional" if sub.terms.policy == "provisional" and sub.ends_at is None else "expected"
+    return "provisional" if sub.terms.policy == "provisional" and not _ending(sub, n) else "expected"
+
+
+def _ending(sub: SubscriptionState, n: int) -> bool:
+    """Period n is the last one: nothing is given in advance for it, and no grace."""
+    return sub.ends_at is not None and sub.ends_at <= sub.start(n + 1)
 
 
 def _open(sub: SubscriptionState, n: int, period: Period, decided: RenewalState, written: Act) -> None:

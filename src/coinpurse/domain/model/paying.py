@@ -39,7 +39,8 @@ def paid(state: State, provider: str, fact: Paid, terms: Terms) -> str:
     state.payments[fact.line] = record
     line = Line(fact.start, fact.end, terms)
     if sub is None or sub.ended:
-        if fact.end <= state.now or (known.latest and known.latest.state == "ended"):
+        ended_there = known.latest is not None and known.latest.state == "ended"
+        if sub and (fact.end <= state.now or ended_there):
             return "The payment is recorded; what it paid for is over."
         sub = _begin(state, provider, line)
         known.subscription = record.subscription = sub.number
@@ -84,7 +85,7 @@ def _pay(state: State, sub: SubscriptionState, line: Line) -> None:
         elif not matching and line.start > state.now and not _begun(sub):
             move_anchor(state, sub, line.start)
             sub.paid_months = line.months
-            _take_terms(sub, line)
+            sub.terms, sub.pending = line.terms, None
         else:
             sub.paid_months = max(sub.paid_months, _months_until(sub, line.end))
             _take_terms(sub, line)
@@ -132,13 +133,7 @@ def _taken_in_advance(state: State, written: Act, sub: SubscriptionState) -> int
     if running is None or running.state not in ("expected", "provisional", "late", "failed"):
         return 0
     running.state, running.changed_at = "skipped", written.at
-    given = [
-        grant
-        for grant in state.grants.values()
-        if grant.subscription == sub.number
-        and grant.source["period"] == running.number
-        and grant.expires_at == running.period.end
-    ]
+    given = [grant for grant in state.owned(sub) if grant.expires_at == running.period.end]
     return sum(grant.places["spent"] + grant.places["held"] for grant in given)
 
 

@@ -1,14 +1,14 @@
 """What the provider's word does to subscriptions: their standing, and the steps that conform them to it."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from coinpurse.domain.credits import Period
 from coinpurse.domain.facts import ChangePaid, Standing, Unpaid
 from coinpurse.domain.model.book import act
 from coinpurse.domain.model.lifecycle import advance, end, give_up
-from coinpurse.domain.model.state import Known, State, SubscriptionState, Terms
+from coinpurse.domain.model.state import Known, Payment, State, SubscriptionState, Terms
 from coinpurse.domain.model.subscriptions import change, go_on, pause, same
+from coinpurse.domain.periods import month_start, period_number
 from coinpurse.domain.ports import NotYet
 
 
@@ -17,6 +17,8 @@ def standing(state: State, provider: str, fact: Standing, terms: Terms, upgrade:
     known = state.standings.get(fact.subscription, Known())
     if known.latest and (fact.as_of, fact.rank) < (known.latest.as_of, known.latest.rank):
         return "A newer standing is known."
+    if fact == known.latest:
+        return "The standing is known."
     state.standings[fact.subscription] = known
     known.latest, known.terms, known.upgrade = fact, terms, upgrade
     if known.subscription is None:
@@ -55,16 +57,13 @@ def _unknown(state: State, provider: str, fact: Standing, known: Known) -> str:
 
 def change_paid(state: State, fact: ChangePaid) -> str:
     """An upgrade that waited for its payment takes effect."""
+    if fact.invoice in state.payments:
+        return "The invoice is known."
+    state.payments[fact.invoice] = Payment(None, fact.invoice)
     known = state.standings.get(fact.subscription)
-    if known is None or known.latest is None:
-        return "No standing is known; the next one tells."
-    known.latest = replace(known.latest, payment_pending=False)
-    if known.subscription is None:
-        return "It waits for its first paid line."
-    sub = state.subscriptions[known.subscription]
-    if sub.ended:
-        return "The subscription has ended here."
-    conform(state, sub, known)
+    if known is None or known.subscription is None:
+        return "Kept until the change itself is told."
+    conform(state, state.subscriptions[known.subscription], known)
     return "The change is paid."
 
 
@@ -76,7 +75,7 @@ def unpaid(state: State, fact: Unpaid) -> str:
         return "No such subscription runs here."
     if fact.start > state.now:
         raise NotYet("The period that was not paid has not begun here.")
-    if sub.running is None or sub.running.period.start != fact.start:
+    if sub.running is None or not sub.running.period.start <= fact.start < sub.running.period.end:
         return "It is about another period."
     if not _may_fail(sub):
         return "The period is paid, has failed already, or its grace runs."
@@ -87,15 +86,18 @@ def unpaid(state: State, fact: Unpaid) -> str:
 def conform(state: State, sub: SubscriptionState, known: Known) -> None:
     """Makes the subscription what its latest standing says, step by step. What is so already writes no
     act."""
-    latest, terms = known.latest, known.terms
-    if latest is None or terms is None or sub.ended or latest.state == "incomplete":
+    latest = known.latest
+    if latest is None or sub.ended or latest.state == "incomplete":
         return
     if latest.state == "ended":
         end(state, sub, state.now)
         return
     _move_trial(state, sub, latest)
-    if not latest.payment_pending:
-        _change_terms(state, sub, latest, terms, known.upgrade)
+    _renumber(state, sub, latest.anchor)
+    if known.terms and not (latest.payment_pending and latest.pending_invoice not in state.payments):
+        _change_terms(state, sub, latest, known.terms, known.upgrade)
+        # A line that is paid from now on knows better what was bought.
+        known.terms = None
     _pause_or_go_on(state, sub, latest)
     _set_end(state, sub, latest)
     if latest.state == "past_due" and not sub.ended and _may_fail(sub):
@@ -104,12 +106,31 @@ def conform(state: State, sub: SubscriptionState, known: Known) -> None:
 
 def _move_trial(state: State, sub: SubscriptionState, latest: Standing) -> None:
     running = sub.running
-    if running is None or running.number >= 0 or latest.trial_end in (None, sub.anchor):
+    if running is None or running.number >= 0 or latest.trial_end in (None, sub.anchor) or sub.paid_months:
         return
     assert latest.trial_end is not None, "just looked at"
     if latest.trial_end > state.now:
         with act(state, "change", subject=f"su_{sub.number}"):
             move_anchor(state, sub, latest.trial_end)
+
+
+def _renumber(state: State, sub: SubscriptionState, anchor: datetime | None) -> None:
+    """The provider reckons the running period, which starts when ours does, from another month (T1, T8)."""
+    running = sub.running
+    if anchor is None or anchor == sub.anchor or running is None or running.number < 0:
+        return
+    number = period_number(anchor, running.period.start)
+    if number < 0 or month_start(anchor, number) != running.period.start:
+        return
+    with act(state, "change", subject=f"su_{sub.number}"):
+        shift = number - running.number
+        sub.anchor, running.number, sub.paid_months = anchor, number, sub.paid_months + shift
+        if sub.pending:
+            sub.pending = (sub.pending[0] + shift, sub.pending[1])
+        running.period = Period(running.period.start, sub.start(number + 1))
+        for grant in state.owned(sub):
+            grant.expires_at = running.period.end
+        sub.end_with_payment()
 
 
 def move_anchor(state: State, sub: SubscriptionState, anchor: datetime) -> None:
@@ -146,7 +167,9 @@ def _pause_or_go_on(state: State, sub: SubscriptionState, latest: Standing) -> N
 
 def _set_end(state: State, sub: SubscriptionState, latest: Standing) -> None:
     """B3, B4."""
-    ends_at = sub.paid_through if latest.ends_with_period else latest.ends_at
+    ends_at = latest.ends_at
+    if latest.ends_with_period:
+        ends_at = max(ends_at or sub.paid_through, sub.paid_through)
     fixed = ends_at is not None and not latest.ends_with_period
     if (ends_at, fixed) == (sub.ends_at, sub.ends_fixed):
         return

@@ -32,16 +32,13 @@ def purchase(state: State, provider: str, fact: Purchase, credits: int) -> str:
 
 def paid_with(state: State, fact: PaidWith) -> str:
     """Which payment paid an invoice."""
-    lines = [record for record in state.payments.values() if record.invoice == fact.invoice]
-    if not lines:
-        raise NotYet("No paid line of the invoice is known.")
-    news = [note(line, fact.payment) for line in lines]
-    return "The payment is noted." if any(news) else "The payment was known."
+    state.paid_with.add((fact.invoice, fact.payment))
+    return "The payment of the invoice is known."
 
 
 def returned(state: State, fact: Returned, clawback: str) -> str:
     """Takes back what the money that went back had bought (P3), as far as it can be taken."""
-    records = [record for record in state.payments.values() if record.payment == fact.payment]
+    records = [record for record in state.payments.values() if _is_of(state, record, fact.payment)]
     if not records:
         raise NotYet("The payment is not known.")
     flow = state.returns.setdefault(fact.payment, Backflow())
@@ -55,27 +52,28 @@ def returned(state: State, fact: Returned, clawback: str) -> str:
     return "What the money had bought is taken back."
 
 
+def _is_of(state: State, record: Payment, payment: str) -> bool:
+    """Whether a payment paid for this, by its own word or through its invoice."""
+    through = record.invoice is not None and (record.invoice, payment) in state.paid_with
+    return record.payment == payment or through
+
+
 def _take(flow: Backflow, fact: Returned) -> bool:
     """The latest word on the refunds, and on each dispute. False if there was no news in it."""
     news = False
     if fact.refunded is not None and _not_older(fact, flow.as_of):
         flow.refunded, flow.as_of, news = fact.refunded, fact.as_of, True
-    if fact.disputed is not None or fact.lost is not None:
-        dispute = fact.dispute or ""
-        disputed, lost, as_of = flow.disputes.get(dispute, (0, 0, None))
-        if _not_older(fact, as_of):
-            disputed = disputed if fact.disputed is None else fact.disputed
-            lost = lost if fact.lost is None else fact.lost
-            flow.disputes[dispute] = disputed, lost, fact.as_of
-            news = True
+    if fact.dispute is not None and _not_older(fact, flow.disputes.get(fact.dispute, (0, 0, None))[2]):
+        flow.disputes[fact.dispute] = fact.disputed or 0, fact.lost or 0, fact.as_of
+        news = True
     if news:
         flow.total = fact.total
     return news
 
 
 def _not_older(fact: Returned, as_of: datetime | None) -> bool:
-    """What isn't dated counts as the oldest."""
-    return as_of is None or (fact.as_of is not None and fact.as_of >= as_of)
+    """What isn't dated counts as the latest."""
+    return as_of is None or fact.as_of is None or fact.as_of >= as_of
 
 
 def _claw_back(state: State, number: int, flow: Backflow, policy: str) -> None:

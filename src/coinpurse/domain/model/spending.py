@@ -7,7 +7,7 @@ from coinpurse.domain.burndown import give_back, take
 from coinpurse.domain.credits import MAX_AMOUNT, Kind
 from coinpurse.domain.errors import Conflict, CreditsHeld, InsufficientCredits, ReversalExceedsCharge
 from coinpurse.domain.model.book import act, give, move, put_back
-from coinpurse.domain.model.clawback import collect_all
+from coinpurse.domain.model.clawback import collect_all, repay
 from coinpurse.domain.model.state import ChargeState, GrantState, Parts, Returned, State
 
 
@@ -92,6 +92,7 @@ def grant(
     with act(state, act_kind, reason=reason, subject=f"gr_{len(state.acts) + 1}") as written:
         made = give(state, written, kind, amount, expires_at, source, priority=priority)
     assert made is not None, "the amount of a grant is positive"
+    repay(state, made)
     return made
 
 
@@ -112,4 +113,6 @@ def revoke(state: State, revoked: GrantState, amount: int | None, reason: str | 
             move(state, written, "u", revoked, revoked.places["frozen"])
             revoked.closed = "revoked"
             revoked.provisional = False
-    return revoked.places["revoked"] - before
+    gone = revoked.places["revoked"] - before
+    revoked.by_hand += gone
+    return gone

@@ -50,7 +50,7 @@ class GrantState:
     """Credits given once, and where they are now. `places` sum to zero at all times (L2).
 
     Since its money went back: `asked_back` is to be taken of it in all, `taken_back` was, `repaid` by later
-    grants; a dispute holds `disputed`. `paid_out` is what it paid of other grants' debts (P3)."""
+    grants; a dispute holds `disputed`. `by_hand` is what support took (P3)."""
 
     number: int
     kind: Kind
@@ -69,7 +69,7 @@ class GrantState:
     taken_back: int = 0
     repaid: int = 0
     disputed: int = 0
-    paid_out: int = 0
+    by_hand: int = 0
     clawback: str = "forgive"
 
     @property
@@ -79,9 +79,8 @@ class GrantState:
 
     @property
     def shortfall(self) -> int:
-        """What can't be taken back because it was spent. What support took is not missing (P3)."""
-        by_support = self.places["revoked"] - self.taken_back - self.paid_out
-        return max(0, (self.asked_back or 0) - self.taken_back - self.repaid - by_support)
+        """What can't be taken back because it was spent (P3)."""
+        return max(0, (self.asked_back or 0) - self.taken_back - self.repaid)
 
 
 Parts = list[tuple[GrantState, int]]
@@ -263,8 +262,8 @@ class SubscriptionState:
 
 @dataclass
 class Known:
-    """A subscription by the provider's word: its latest standing, the terms that this names, the policy for
-    upgrades as it came, and the number of the subscription here that follows it."""
+    """A subscription by the provider's word: its latest standing, the terms that this names until they were
+    followed, the policy for upgrades as it came, and the number of the subscription here that follows it."""
 
     subscription: int | None = None
     latest: Standing | None = None
@@ -319,6 +318,7 @@ class State:
     standings: dict[str, Known] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
     purchases: dict[str, PurchaseState] = field(default_factory=dict)
+    paid_with: set[tuple[str, str]] = field(default_factory=set)
     returns: dict[str, Backflow] = field(default_factory=dict)
 
     def total(self, place: Place, kind: Kind | None = None) -> int:

@@ -57,7 +57,7 @@ CAUSES: dict[str, tuple[str, str | None]] = {
     "change": ("plan_change", None),
     "end": ("cancellation", None),
     "reclaim": ("refund", None),
-    "repay": ("debt", None),
+    "repay": ("repayment", None),
 }
 
 
