@@ -1,6 +1,7 @@
 """All that an engine knows of an account, in one form for both engines."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -69,7 +70,7 @@ def _shown(driver: Driver, instants: Sequence[datetime]) -> Book:
     past = {at - off * MICROSECOND for at in instants[::step] for off in (0, 1)}
     return {
         "balance": driver.balance(),
-        "entries": driver.entries(),
+        "entries": [replace(one, reason=_words(one.actor, one.reason)) for one in driver.entries()],
         "renewals": sorted(driver.renewals(), key=lambda one: (one.subscription, one.period.start)),
         "subscriptions": driver.subscriptions(),
         "open grants": driver.grants(),
@@ -85,7 +86,7 @@ def _model_act(act: Act) -> Book:
         "kind": act.kind,
         "at": act.at,
         "actor": act.actor,
-        "reason": act.reason,
+        "reason": _words(act.actor, act.reason),
         "entries": [(line.code, line.grant.number, line.moved) for line in act.lines],
         "sequence": act.balance.sequence,
         "monthly": (monthly.available, monthly.held, monthly.frozen),
@@ -99,13 +100,19 @@ def _stored_act(row: dict[str, Any]) -> Book:
         return tuple(row[name] or 0 for name in names)
 
     return {
-        **{name: row[name] for name in ("act", "kind", "at", "actor", "reason")},
+        **{name: row[name] for name in ("act", "kind", "at", "actor")},
+        "reason": _words(row["actor"], row["reason"]),
         "entries": list(zip(row["moves"], row["grants"] or [], row["amounts"] or [], strict=True)),
         "sequence": row["sequence"],
         "monthly": numbers("monthly", "held_monthly", "frozen_monthly"),
         "other": numbers("other", "held_other"),
         "addon": numbers("addon", "held_addon", "frozen_addon"),
     }
+
+
+def _words(actor: str | None, reason: str | None) -> str | None:
+    """Each engine gives the reasons of a provider's acts in words of its own."""
+    return reason if actor == "somebody" else None
 
 
 def _model_charge(model: Model, made: ChargeState) -> credits.Charge:
@@ -127,7 +134,10 @@ def _model_grant(grant: GrantState) -> Book:
         "reason": grant.reason,
         "closed": grant.closed,
         "provisional": is_open and grant.provisional,
-        "frozen": grant.places["frozen"] if is_open and grant.frozen else None,
+        "frozen": grant.places["frozen"] if is_open and (grant.frozen or grant.disputed) else None,
+        "back": (grant.asked_back, grant.taken_back, grant.repaid, grant.disputed, grant.clawback)
+        if grant.asked_back is not None
+        else None,
     }
 
 
@@ -138,4 +148,7 @@ def _stored_grant(row: dict[str, Any]) -> Book:
         **{name: row[name] for name in ("subscription", "reason", "closed")},
         "provisional": is_open and row["provisional"],
         "frozen": row["frozen"] if is_open else None,
+        "back": tuple(row[name] for name in ("asked_back", "taken_back", "repaid", "disputed", "clawback"))
+        if row["asked_back"] is not None
+        else None,
     }

@@ -5,17 +5,17 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
+from agreement.billing import BilledLife, ToldModel
 from agreement.books import faults, of_model, of_purse
-from agreement.lives import START, Life, Step
-from coinpurse.domain.model import Model
+from agreement.lives import START, Step
 from stories.purse import Engine, Purse
 
 
 def live(engine: Engine, life: list[Step], purse: Callable[[Engine, datetime], Purse] = Purse) -> Purse:
     """Plays a life on both engines; every answer must be the same, and so must everything in the end. The
     books must be right, too."""
-    model, real = Model("somebody", START, actor="somebody"), purse(engine, START)
-    expected, got = Life(model), Life(real)
+    model, real = ToldModel("somebody", START, actor="somebody"), purse(engine, START)
+    expected, got = BilledLife(model), BilledLife(real)
     lived = []
     try:
         for step in life:
@@ -34,7 +34,7 @@ def same(got: Any, expected: Any, where: str = "") -> None:
         return
     if is_dataclass(got) and type(got) is type(expected):
         got, expected = _fields(got), _fields(expected)
-    if isinstance(got, list | tuple) and len(got) == len(expected):
+    if isinstance(got, list | tuple) and isinstance(expected, list | tuple) and len(got) == len(expected):
         got, expected = dict(enumerate(got)), dict(enumerate(expected))
     if isinstance(got, dict) and got.keys() == expected.keys():
         for name in expected:

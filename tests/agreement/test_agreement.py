@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from agreement.billing import billed_lives
 from agreement.live import live
 from agreement.lives import Step, lives
 from stories.purse import Engine, Purse
@@ -55,6 +56,21 @@ def test_both_engines_agree(engine: Engine, life: list[Step]) -> None:
 def test_t4_looking_often_changes_nothing(engine: Engine, life: list[Step]) -> None:
     """T4, T5: a life in which somebody looks all the time equals the model's, in which nobody does."""
     live(engine, life, Watched)
+
+
+@settings(SEARCHING, max_examples=FEW)
+@given(life=billed_lives())
+def test_both_engines_agree_on_billing(engine: Engine, life: list[Step]) -> None:
+    """The same for accounts of which a payment provider speaks."""
+    live(engine, life)
+
+
+@pytest.mark.slow
+@settings(SEARCHING, max_examples=MANY)
+@given(life=billed_lives(most=50))
+def test_both_engines_agree_on_billing_for_long(engine: Engine, life: list[Step]) -> None:
+    """The same for thousands of lives, and longer ones."""
+    live(engine, life)
 
 
 @pytest.mark.slow

@@ -123,7 +123,6 @@ def test_other_terms_on_the_line_hold_for_its_period() -> None:
     model.charge(2700)
     model.pays_month(1, SMALL)
     assert (model.monthly, model.subscriptions()[0].plan) == (0, "small")
-    assert model.renewals()[-1].plan == "small"
     model.stands("active", SMALL)
     assert (model.monthly, model.subscriptions()[0].pending_change) == (0, None)
 

@@ -10,13 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from coinpurse.app import checkouts, checks, grants, ledger, subscriptions, wallets
+from coinpurse.app import billing, checkouts, checks, grants, ledger, subscriptions, wallets
 from coinpurse.app.accounts import get_account, move_clock, put_account
 from coinpurse.app.context import Context, Who
 from coinpurse.domain import credits
 from coinpurse.domain.catalog import Plan, Policies
 from coinpurse.domain.credits import Kind
 from coinpurse.domain.errors import CoinpurseError
+from coinpurse.domain.facts import Fact
 from coinpurse.domain.ids import account_digest
 from coinpurse.domain.model import Terms
 from coinpurse.settings import DEFAULT_CATALOG, Settings
@@ -25,6 +26,7 @@ from coinpurse.wiring import open_context
 from stories.driver import Spend
 
 T = TypeVar("T")
+REFERENCES = {"subscription", "line", "invoice", "pending_invoice", "payment", "purchase", "dispute"}
 WHO = Who("somebody", test=True)
 _numbers = itertools.count(1)
 
@@ -282,6 +284,32 @@ class Purse:
             key=key,
         )
         return self._run(changed)
+
+    def tell(
+        self,
+        fact: Fact,
+        *,
+        sold: Terms | None = None,
+        credits: int = 0,
+        upgrade: str = "difference",
+        clawback: str = "forgive",
+    ) -> tuple[bool, int]:
+        if sold:
+            self.engine.plan(sold)
+        policies = Policies(upgrade=cast(Any, upgrade), clawback=cast(Any, clawback))
+        packs = {"pack": replace(next(iter(self.ctx.catalog.packs.values())), id="pack", credits=credits)}
+        catalog = replace(self.ctx.catalog, plans=self.engine.plans, packs=packs, policies=policies)
+        ctx = replace(self.ctx, catalog=catalog)
+        applied = self.engine.run(billing.apply(ctx, "stripe", [self._named(fact)], test=True))
+        return applied.status == "applied", applied.acts
+
+    def _named(self, fact: Fact) -> Fact:
+        """The fact with references of its own: they are unique across accounts."""
+        named = {f.name: getattr(fact, f.name) for f in fields(fact) if f.name in REFERENCES}
+        own = {name: f"{self.name}:{value}" for name, value in named.items() if value is not None}
+        if hasattr(fact, "account"):
+            own["account"] = self.name
+        return replace(fact, **cast(Any, own))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return cast(T, self._told(self.engine.run(work)))

@@ -33,13 +33,13 @@ class Billed:
         """How a subscription stands (B3-B5, B8, B11)."""
         return self._led(lambda: provided.standing(self.state, self.provider, fact, terms, upgrade))
 
-    def paid(self, fact: Paid, terms: Terms) -> Led:
+    def paid(self, fact: Paid, terms: Terms, *, upgrade: str = "difference") -> Led:
         """A line was paid (T6, T8, B6, B7)."""
-        return self._led(lambda: paying.paid(self.state, self.provider, fact, terms))
+        return self._led(lambda: paying.paid(self.state, self.provider, fact, terms, upgrade))
 
-    def change_paid(self, fact: ChangePaid) -> Led:
+    def change_paid(self, fact: ChangePaid, *, upgrade: str = "difference") -> Led:
         """The invoice of a change was paid (B5)."""
-        return self._led(lambda: provided.change_paid(self.state, fact))
+        return self._led(lambda: provided.change_paid(self.state, fact, upgrade))
 
     def unpaid(self, fact: Unpaid) -> Led:
         """A payment failed (T7)."""

@@ -53,7 +53,7 @@ def give(
     """Makes a grant. An amount of 0 makes none."""
     if not amount:
         return None
-    details["reason"] = written.reason
+    details.setdefault("reason", written.reason)
     grant = GrantState(written.number, kind, amount, written.at, expires_at, source, **details)
     state.grants[grant.number] = grant
     move(state, written, "g", grant, amount)
@@ -73,7 +73,7 @@ def allot(
         "period": running.number,
     }
     end = running.period.end
-    details = {"subscription": subscription.number, "provisional": provisional}
+    details = {"subscription": subscription.number, "provisional": provisional, "reason": None}
     give(state, written, "monthly", amount, end, source, **details)
     running.given += amount
 

@@ -143,7 +143,6 @@ def settle(state: State, written: Act, sub: SubscriptionState, running: Slice) -
         lapse(state, written, state.owned(sub))
     _trim(state, written, sub, given - sub.terms.allocation)
     allot(state, written, sub, max(0, sub.terms.allocation - given))
-    running.plan, running.policy = sub.terms.plan, sub.terms.policy
     running.state, running.changed_at, running.unpaid = "granted", written.at, 0
     sub.past_due = False
 

@@ -28,7 +28,7 @@ class Line:
         return whole if whole and month_start(self.start, whole) == self.end else self.terms.months
 
 
-def paid(state: State, provider: str, fact: Paid, terms: Terms) -> str:
+def paid(state: State, provider: str, fact: Paid, terms: Terms, upgrade: str) -> str:
     """Records a paid line, once, and what follows from it. Says in words what came of it."""
     if fact.line in state.payments:
         note(state.payments[fact.line], fact.payment)
@@ -46,7 +46,7 @@ def paid(state: State, provider: str, fact: Paid, terms: Terms) -> str:
         known.subscription = record.subscription = sub.number
     else:
         _pay(state, sub, line)
-    conform(state, sub, known)
+    conform(state, sub, known, upgrade)
     return "The payment is recorded."
 
 

@@ -20,17 +20,17 @@ def standing(state: State, provider: str, fact: Standing, terms: Terms, upgrade:
     if fact == known.latest:
         return "The standing is known."
     state.standings[fact.subscription] = known
-    known.latest, known.terms, known.upgrade = fact, terms, upgrade
+    known.latest, known.terms = fact, terms
     if known.subscription is None:
-        return _unknown(state, provider, fact, known)
+        return _unknown(state, provider, fact, known, upgrade)
     sub = state.subscriptions[known.subscription]
     if sub.ended:
         return "The subscription has ended here."
-    conform(state, sub, known)
+    conform(state, sub, known, upgrade)
     return "The subscription stands as the provider has it."
 
 
-def _unknown(state: State, provider: str, fact: Standing, known: Known) -> str:
+def _unknown(state: State, provider: str, fact: Standing, known: Known, upgrade: str) -> str:
     """Only a trial begins without a payment (B8)."""
     if fact.state != "trialing":
         return "It waits for its first paid line." if fact.state != "ended" else "It ended without a payment."
@@ -51,11 +51,11 @@ def _unknown(state: State, provider: str, fact: Standing, known: Known) -> str:
         state.subscriptions[sub.number] = sub
     known.subscription = sub.number
     advance(state)
-    conform(state, sub, known)
+    conform(state, sub, known, upgrade)
     return "The trial begins."
 
 
-def change_paid(state: State, fact: ChangePaid) -> str:
+def change_paid(state: State, fact: ChangePaid, upgrade: str) -> str:
     """An upgrade that waited for its payment takes effect."""
     if fact.invoice in state.payments:
         return "The invoice is known."
@@ -63,7 +63,7 @@ def change_paid(state: State, fact: ChangePaid) -> str:
     known = state.standings.get(fact.subscription)
     if known is None or known.subscription is None:
         return "Kept until the change itself is told."
-    conform(state, state.subscriptions[known.subscription], known)
+    conform(state, state.subscriptions[known.subscription], known, upgrade)
     return "The change is paid."
 
 
@@ -83,7 +83,7 @@ def unpaid(state: State, fact: Unpaid) -> str:
     return "The payment failed."
 
 
-def conform(state: State, sub: SubscriptionState, known: Known) -> None:
+def conform(state: State, sub: SubscriptionState, known: Known, upgrade: str) -> None:
     """Makes the subscription what its latest standing says, step by step. What is so already writes no
     act."""
     latest = known.latest
@@ -95,7 +95,7 @@ def conform(state: State, sub: SubscriptionState, known: Known) -> None:
     _move_trial(state, sub, latest)
     _renumber(state, sub, latest.anchor)
     if known.terms and not (latest.payment_pending and latest.pending_invoice not in state.payments):
-        _change_terms(state, sub, latest, known.terms, known.upgrade)
+        _change_terms(state, sub, latest, known.terms, upgrade)
         # A line that is paid from now on knows better what was bought.
         known.terms = None
     _pause_or_go_on(state, sub, latest)

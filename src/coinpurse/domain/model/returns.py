@@ -21,7 +21,7 @@ def purchase(state: State, provider: str, fact: Purchase, credits: int) -> str:
             state.purchases[fact.purchase] = fact.state
         return f"The purchase is {fact.state}; only a paid one grants."
     state.purchases[fact.purchase] = "paid"
-    source = {"type": "topup", "provider": provider, "reference": fact.purchase}
+    source = {"type": "topup", "provider": provider, "reference": fact.purchase, "pack": fact.pack}
     with act(state, "topup", subject=f"gr_{len(state.acts) + 1}") as written:
         made = give(state, written, "addon", credits, None, source)
     assert made is not None, "a pack has credits"
@@ -42,8 +42,7 @@ def returned(state: State, fact: Returned, clawback: str) -> str:
     if not records:
         raise NotYet("The payment is not known.")
     flow = state.returns.setdefault(fact.payment, Backflow())
-    if not _take(flow, fact):
-        return "Newer amounts are known."
+    _take(flow, fact)
     for record in records:
         if record.grant:
             _claw_back(state, record.grant, flow, clawback)
@@ -58,17 +57,13 @@ def _is_of(state: State, record: Payment, payment: str) -> bool:
     return record.payment == payment or through
 
 
-def _take(flow: Backflow, fact: Returned) -> bool:
-    """The latest word on the refunds, and on each dispute. False if there was no news in it."""
-    news = False
+def _take(flow: Backflow, fact: Returned) -> None:
+    """Keeps the latest word on the refunds, and on each dispute."""
+    flow.total = fact.total
     if fact.refunded is not None and _not_older(fact, flow.as_of):
-        flow.refunded, flow.as_of, news = fact.refunded, fact.as_of, True
+        flow.refunded, flow.as_of = fact.refunded, fact.as_of
     if fact.dispute is not None and _not_older(fact, flow.disputes.get(fact.dispute, (0, 0, None))[2]):
         flow.disputes[fact.dispute] = fact.disputed or 0, fact.lost or 0, fact.as_of
-        news = True
-    if news:
-        flow.total = fact.total
-    return news
 
 
 def _not_older(fact: Returned, as_of: datetime | None) -> bool:

@@ -263,12 +263,11 @@ class SubscriptionState:
 @dataclass
 class Known:
     """A subscription by the provider's word: its latest standing, the terms that this names until they were
-    followed, the policy for upgrades as it came, and the number of the subscription here that follows it."""
+    followed, and the number of the subscription here that follows it."""
 
     subscription: int | None = None
     latest: Standing | None = None
     terms: Terms | None = None
-    upgrade: str = "difference"
 
 
 @dataclass

@@ -16,7 +16,7 @@ $$;
 -- When time will next change a subscription.
 CREATE OR REPLACE FUNCTION next_step(s subscriptions) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN s.status = 'ended' THEN 'infinity'
-              WHEN s.period IS NULL THEN s.starts_at
+              WHEN s.period IS NULL THEN least(s.starts_at, s.ends_at)
               ELSE least((running(s)).ends, s.ends_at,
                          CASE WHEN unconfirmed(s) AND s.period_state <> 'late' THEN (running(s)).starts + s.late_after END,
                          CASE WHEN unconfirmed(s) THEN (running(s)).starts + s.grace END) END
@@ -91,8 +91,10 @@ BEGIN
   RETURN replace_credits(w, s, 'trial', s.trial_credits);
 END $$;
 
--- A period starts (T3, T6, T7). A change that was waiting for it takes effect first. A month that a pause skipped is not owed.
+-- A period starts (T3, T6, T7). A change that was waiting for it takes effect first. A month that a pause skipped is not owed. For the
+-- last period of a subscription that is to end nothing is given in advance, and no grace.
 CREATE OR REPLACE FUNCTION begin_period(w wallets, s subscriptions, p_period int) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE in_advance text;
 BEGIN
   IF (s.pending->>'period')::int <= p_period THEN s := adopt(s, s.pending); END IF;
   IF s.status = 'active' AND s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, p_period); END IF;
@@ -106,8 +108,9 @@ BEGIN
     s.period_state := 'granted';
     RETURN replace_credits(w, s, 'renew', s.allocation);
   END IF;
-  s.period_state := CASE s.renewal WHEN 'provisional' THEN 'provisional' ELSE 'expected' END;
-  RETURN CASE s.renewal
+  in_advance := CASE WHEN s.ends_at <= (running(s)).ends THEN 'strict' ELSE s.renewal END;
+  s.period_state := CASE in_advance WHEN 'provisional' THEN 'provisional' ELSE 'expected' END;
+  RETURN CASE in_advance
     WHEN 'provisional' THEN replace_credits(w, s, 'renew', least(s.cap, s.allocation), true)
     WHEN 'strict' THEN replace_credits(w, s, 'renew', 0)
     ELSE settle(w, s, 'renew') END;

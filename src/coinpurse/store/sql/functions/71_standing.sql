@@ -20,6 +20,7 @@ BEGIN
   IF (latest.as_of, latest.rank) > ((f->>'as_of')::timestamptz, (f->>'rank')::int) THEN
     RETURN told('nothing', 'A newer state of this subscription is known.');
   END IF;
+  IF latest.standing - 'terms' = f - 'terms' THEN RETURN told('nothing', 'This state of the subscription is known.'); END IF;
   INSERT INTO standings AS k (provider, reference, account, as_of, rank, standing)
   VALUES (p_provider, f->>'subscription', p_account, (f->>'as_of')::timestamptz, (f->>'rank')::int, f)
   ON CONFLICT (provider, reference) DO UPDATE SET as_of = excluded.as_of, rank = excluded.rank, standing = excluded.standing;
@@ -65,6 +66,7 @@ BEGIN
   w := follow_trial(w, s, (f->>'trial_end')::timestamptz, p_actor);
   w := follow_anchor(w, again(s), (f->>'anchor')::timestamptz, p_actor);
   w := follow_terms(w, again(s), f, p_actor, p_upgrade);
+  IF NOT payment_pending(s, f) THEN PERFORM terms_followed(s); END IF;
   w := follow_pause(w, again(s), (f->>'paused')::boolean, p_actor);
   w := follow_end(w, again(s), f, p_actor);
   s := again(s);
@@ -77,10 +79,10 @@ CREATE OR REPLACE FUNCTION again(s subscriptions) RETURNS subscriptions LANGUAGE
   SELECT t FROM subscriptions t WHERE t.account = s.account AND t.subscription = s.subscription
 $$;
 
--- A trial that was moved while it runs.
+-- A trial that was moved while it runs. Once its first period is paid, the line has decided.
 CREATE OR REPLACE FUNCTION follow_trial(w wallets, s subscriptions, p_end timestamptz, p_actor text) RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
-  IF s.period IS DISTINCT FROM -1 OR p_end IS NULL OR p_end = s.anchor OR p_end <= w.at THEN RETURN w; END IF;
+  IF s.period IS DISTINCT FROM -1 OR s.paid_months > 0 OR p_end IS NULL OR p_end = s.anchor OR p_end <= w.at THEN RETURN w; END IF;
   s.anchor := p_end;
   w := move_expiry(w, s, p_end);
   RETURN settle(w, s, 'change', p_actor => p_actor, p_reason => 'The trial was moved.');
@@ -119,6 +121,11 @@ BEGIN
   END IF;
   RETURN amend(w, s, terms, 'at_renewal', p_actor);
 END $$;
+
+-- Terms that a standing named are followed once: a line that is paid afterwards knows better what was bought.
+CREATE OR REPLACE FUNCTION terms_followed(s subscriptions) RETURNS void LANGUAGE sql AS $$
+  UPDATE standings SET standing = standing - 'terms' WHERE provider = s.provider AND account = s.account AND subscription = s.subscription
+$$;
 
 -- Whether a change that the provider speaks of still waits for its own invoice.
 CREATE OR REPLACE FUNCTION payment_pending(s subscriptions, f jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
@@ -175,7 +182,7 @@ DECLARE
 BEGIN
   IF s.subscription IS NULL OR s.status = 'ended' THEN RETURN told('nothing', 'No subscription runs here for it.'); END IF;
   IF start > w.at THEN RETURN told('not_yet', 'The period that was not paid, from ' || start || ', has not begun for this account.'); END IF;
-  IF NOT unconfirmed(s) OR start < (running(s)).starts OR start >= (running(s)).ends THEN
+  IF unconfirmed(s) IS NOT TRUE OR start < (running(s)).starts OR start >= (running(s)).ends THEN
     RETURN told('nothing', 'That period is not waiting for a payment.');
   END IF;
   IF s.renewal = 'paid_with_grace' THEN RETURN told('nothing', 'The old credits stay until the grace ends.'); END IF;

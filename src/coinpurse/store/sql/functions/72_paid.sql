@@ -43,13 +43,14 @@ DECLARE
   first int := month_number(s.anchor, (f->>'start')::timestamptz);
   after int := month_number(s.anchor, (f->>'end')::timestamptz);
 BEGIN
-  IF after > first THEN
+  IF after > first AND (first >= 0 OR s.period >= 0) THEN
     s := with_line_terms(s, f->'terms', first);
     s.paid_months := greatest(s.paid_months, after);
     RETURN covered(w, s, p_actor, NULL);
   END IF;
   IF w.at >= (f->>'start')::timestamptz AND w.at < (f->>'end')::timestamptz THEN RETURN reset_anchor(w, s, f, p_actor); END IF;
   IF w.at < (f->>'start')::timestamptz AND coalesce(s.period, -1) = -1 THEN RETURN put_off(w, s, f, p_actor); END IF;
+  s := with_line_terms(s, f->'terms', months_until(s.anchor, (f->>'start')::timestamptz + interval '1 microsecond') - 1);
   s.paid_months := greatest(s.paid_months, months_until(s.anchor, (f->>'end')::timestamptz));
   RETURN covered(w, s, p_actor, differs(s, f));
 END $$;
@@ -69,13 +70,14 @@ $$;
 
 -- The terms on a line hold for the periods that it pays: at once for the running one if that still waits, from its own start if it lies ahead.
 CREATE OR REPLACE FUNCTION with_line_terms(s subscriptions, p_terms jsonb, p_first int) RETURNS subscriptions LANGUAGE plpgsql AS $$
-DECLARE waits boolean := s.period_state IN ('expected', 'provisional', 'late', 'failed');
+DECLARE waits boolean := s.period_state <> 'granted' AND s.status <> 'paused';
 BEGIN
   IF p_first = s.period AND waits THEN
     RETURN CASE WHEN sold_as(s, p_terms) THEN s ELSE adopt(s, p_terms) END;
   END IF;
   IF p_first > coalesce(s.period, -1) THEN
-    s.pending := CASE WHEN NOT sold_as(s, p_terms) THEN p_terms || jsonb_build_object('period', p_first)
+    s.pending := CASE WHEN (s.pending->>'period')::int <= p_first AND sold_as(adopt(s, s.pending), p_terms) THEN s.pending
+                      WHEN NOT sold_as(s, p_terms) THEN p_terms || jsonb_build_object('period', p_first)
                       WHEN (s.pending->>'period')::int > p_first THEN s.pending END;
   END IF;
   RETURN s;
@@ -94,6 +96,7 @@ DECLARE
   reason text := differs(s, f);
   waits boolean := s.period_state IN ('expected', 'provisional', 'late', 'failed');
   used bigint := CASE WHEN waits THEN used_of(w, s) ELSE 0 END;
+  paid_before timestamptz := CASE WHEN coalesce(s.period, -1) < 0 AND s.paid_months > 0 THEN paid_through(s) END;
 BEGIN
   IF waits THEN
     UPDATE renewals SET state = 'skipped', changed_at = w.at
@@ -101,8 +104,8 @@ BEGIN
   END IF;
   s := adopt(s, f->'terms');
   s.anchor := (f->>'start')::timestamptz;
-  s.paid_months := line_months(f);
   s.period := months_until(s.anchor, w.at + interval '1 microsecond') - 1;
+  s.paid_months := greatest(line_months(f), s.period + 1, months_until(s.anchor, paid_before));
   s.period_state := 'granted';
   IF s.status <> 'paused' THEN s.status := 'active'; END IF;
   PERFORM clear_renewal(s, (running(s)).starts);
