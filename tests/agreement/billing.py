@@ -1,5 +1,6 @@
 """What a payment provider may say in a random life, and how it is told to any engine."""
 
+from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -224,9 +225,8 @@ class BilledLife(Life):
             return None
         first = self.lines[sub][0][0]
         if what == "month before":
-            return month_start(first, -1).replace(
-                day=31 if month_start(first, -1).month in (1, 3, 5, 7) else 30
-            )
+            before = month_start(first, -1)
+            return before.replace(day=monthrange(before.year, before.month)[1])
         return first if what == "first" else self.now
 
     def _end(self, what: str | None) -> datetime | None:

@@ -6,7 +6,7 @@ from coinpurse.domain.credits import Period
 from coinpurse.domain.facts import ChangePaid, Standing, Unpaid
 from coinpurse.domain.model.book import act
 from coinpurse.domain.model.lifecycle import advance, end, give_up
-from coinpurse.domain.model.state import Known, Payment, State, SubscriptionState, Terms
+from coinpurse.domain.model.state import Known, Payment, Slice, State, SubscriptionState, Terms
 from coinpurse.domain.model.subscriptions import change, go_on, pause, same
 from coinpurse.domain.periods import month_start, period_number
 from coinpurse.domain.ports import NotYet
@@ -127,9 +127,7 @@ def _renumber(state: State, sub: SubscriptionState, anchor: datetime | None) -> 
         sub.anchor, running.number, sub.paid_months = anchor, number, sub.paid_months + shift
         if sub.pending:
             sub.pending = (sub.pending[0] + shift, sub.pending[1])
-        running.period = Period(running.period.start, sub.start(number + 1))
-        for grant in state.owned(sub):
-            grant.expires_at = running.period.end
+        _end_period(state, sub, running, sub.start(number + 1))
         sub.end_with_payment()
 
 
@@ -139,9 +137,16 @@ def move_anchor(state: State, sub: SubscriptionState, anchor: datetime) -> None:
     if sub.running is None:
         sub.starts_at = anchor
         return
-    sub.running.period = Period(sub.running.period.start, anchor)
+    _end_period(state, sub, sub.running, anchor)
+
+
+def _end_period(state: State, sub: SubscriptionState, running: Slice, end: datetime) -> None:
+    """The running period and its open grants end elsewhere. What `paid_with_grace` left of the period before
+    is no part of it."""
     for grant in state.owned(sub):
-        grant.expires_at = anchor
+        if grant.expires_at == running.period.end:
+            grant.expires_at = end
+    running.period = Period(running.period.start, end)
 
 
 def _change_terms(state: State, sub: SubscriptionState, latest: Standing, terms: Terms, upgrade: str) -> None:

@@ -100,10 +100,11 @@ BEGIN
   RETURN settle(w, end_with_paid(s), 'change', p_actor => p_actor, p_reason => 'The provider reckons its months from ' || p_anchor || '.');
 END $$;
 
--- The open grants of a subscription expire at another instant, which may change the order in which they burn.
+-- The open grants of a subscription's running period expire at another instant, which may change the order in which they burn. What
+-- `paid_with_grace` left of the period before is no part of it.
 CREATE OR REPLACE FUNCTION move_expiry(w wallets, s subscriptions, p_end timestamptz) RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE grants SET expires_at = p_end WHERE account = s.account AND subscription = s.subscription AND closed IS NULL;
+  UPDATE grants SET expires_at = p_end WHERE account = s.account AND subscription = s.subscription AND closed IS NULL AND expires_at > w.at;
   RETURN carry(w, '', '{}', '{}');
 END $$;
 

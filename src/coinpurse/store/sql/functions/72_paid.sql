@@ -109,6 +109,7 @@ BEGIN
   s.period_state := 'granted';
   IF s.status <> 'paused' THEN s.status := 'active'; END IF;
   PERFORM clear_renewal(s, (running(s)).starts);
+  UPDATE renewals SET unpaid = 0 WHERE account = s.account AND subscription = s.subscription AND period_start < paid_through(s);
   RETURN replace_credits(w, end_with_paid(s), 'pay', greatest(s.allocation - used, 0), p_actor => p_actor, p_reason => reason);
 END $$;
 

@@ -64,6 +64,7 @@ BEGIN
   SELECT * INTO g FROM grants WHERE account = w.account AND "grant" = p_grant;
   asked := least(share(g.amount, p_gone, p_total), g.amount - revoked_by_hand(g));
   UPDATE grants SET asked_back = asked, disputed = share(g.amount, p_disputed, p_total), clawback = p_clawback,
+         frozen = CASE WHEN share(g.amount, p_disputed, p_total) > 0 THEN coalesce(g.frozen, 0) ELSE g.frozen END,
          taken_back = coalesce(taken_back, 0), repaid = coalesce(repaid, 0)
    WHERE account = w.account AND "grant" = p_grant;
   RETURN collect_grant(w, p_grant, p_actor, asked - coalesce(g.asked_back, 0));
