@@ -1,6 +1,6 @@
 """What paid lines do to subscriptions (T6, T8, B7, B8): the line decides which periods are paid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coinpurse.domain.credits import Period
@@ -45,6 +45,8 @@ def paid(state: State, provider: str, fact: Paid, terms: Terms, upgrade: str) ->
         sub = _begin(state, provider, line)
         known.subscription = record.subscription = sub.number
     else:
+        if not same(terms, sub.terms):
+            known.terms = None
         _pay(state, sub, line)
     conform(state, sub, known, upgrade)
     return "The payment is recorded."
@@ -85,7 +87,8 @@ def _pay(state: State, sub: SubscriptionState, line: Line) -> None:
         elif not matching and line.start > state.now and not _begun(sub):
             move_anchor(state, sub, line.start)
             sub.paid_months = line.months
-            sub.terms, sub.pending = line.terms, None
+            # What the trial gives was sold with it.
+            sub.terms, sub.pending = replace(line.terms, trial_allocation=sub.terms.on_trial), None
         else:
             sub.paid_months = max(sub.paid_months, _months_until(sub, line.end))
             _take_terms(sub, line)

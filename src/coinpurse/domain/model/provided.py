@@ -96,8 +96,9 @@ def conform(state: State, sub: SubscriptionState, known: Known, upgrade: str) ->
     _renumber(state, sub, latest.anchor)
     if known.terms and not (latest.payment_pending and latest.pending_invoice not in state.payments):
         _change_terms(state, sub, latest, known.terms, upgrade)
-        # A line that is paid from now on knows better what was bought.
-        known.terms = None
+        if not _upgrade_waits(sub, latest, known.terms):
+            # A line that is paid from now on knows better what was bought.
+            known.terms = None
     _pause_or_go_on(state, sub, latest)
     _set_end(state, sub, latest)
     if latest.state == "past_due" and not sub.ended and _may_fail(sub):
@@ -151,13 +152,23 @@ def _end_period(state: State, sub: SubscriptionState, running: Slice, end: datet
 
 def _change_terms(state: State, sub: SubscriptionState, latest: Standing, terms: Terms, upgrade: str) -> None:
     """B5, B9. The provider's anchor decides, so that nothing starts over here by itself."""
-    if same(terms, sub.pending[1] if sub.pending else sub.terms):
-        return
-    more = terms.months == sub.terms.months and terms.allocation > sub.terms.allocation
-    if more and latest.state == "active" and sub.confirmed:
+    if _is_upgrade(sub, latest, terms) and sub.confirmed and upgrade != "at_renewal":
         change(state, sub, terms, "difference" if upgrade == "restart" else upgrade)
-    else:
+    elif not same(terms, sub.pending[1] if sub.pending else sub.terms):
         change(state, sub, terms, "at_renewal")
+
+
+def _is_upgrade(sub: SubscriptionState, latest: Standing, terms: Terms) -> bool:
+    more = terms.months == sub.terms.months and terms.allocation > sub.terms.allocation
+    return more and latest.state == "active"
+
+
+def _upgrade_waits(sub: SubscriptionState, latest: Standing, terms: Terms) -> bool:
+    """An upgrade could only be kept for later, because the running period is not confirmed: it takes effect
+    when that is."""
+    running = sub.running
+    unconfirmed = running is not None and running.number >= 0 and running.state != "granted"
+    return _is_upgrade(sub, latest, terms) and unconfirmed
 
 
 def _pause_or_go_on(state: State, sub: SubscriptionState, latest: Standing) -> None:

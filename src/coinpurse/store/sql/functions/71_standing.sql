@@ -66,7 +66,7 @@ BEGIN
   w := follow_trial(w, s, (f->>'trial_end')::timestamptz, p_actor);
   w := follow_anchor(w, again(s), (f->>'anchor')::timestamptz, p_actor);
   w := follow_terms(w, again(s), f, p_actor, p_upgrade);
-  IF NOT payment_pending(s, f) THEN PERFORM terms_followed(s); END IF;
+  IF NOT payment_pending(s, f) AND NOT coalesce(upgrade_waits(again(s), f), false) THEN PERFORM terms_followed(s); END IF;
   w := follow_pause(w, again(s), (f->>'paused')::boolean, p_actor);
   w := follow_end(w, again(s), f, p_actor);
   s := again(s);
@@ -116,12 +116,18 @@ DECLARE
   now_better boolean := (terms->>'allocation')::bigint > s.allocation AND f->>'state' = 'active' AND confirmed(s);
 BEGIN
   IF terms IS NULL OR payment_pending(s, f) THEN RETURN w; END IF;
-  IF sold_as(CASE WHEN s.pending IS NULL THEN s ELSE adopt(s, s.pending) END, terms) THEN RETURN w; END IF;
-  IF now_better AND (terms->>'months')::int = s.months THEN
+  IF now_better AND (terms->>'months')::int = s.months AND p_upgrade <> 'at_renewal' THEN
     RETURN amend(w, s, terms, CASE p_upgrade WHEN 'restart' THEN 'difference' ELSE p_upgrade END, p_actor);
   END IF;
+  IF sold_as(CASE WHEN s.pending IS NULL THEN s ELSE adopt(s, s.pending) END, terms) THEN RETURN w; END IF;
   RETURN amend(w, s, terms, 'at_renewal', p_actor);
 END $$;
+
+-- Whether an upgrade could only be kept for later, because the running period is not confirmed: it takes effect when that is.
+CREATE OR REPLACE FUNCTION upgrade_waits(s subscriptions, f jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT f->>'state' = 'active' AND (f->'terms'->>'allocation')::bigint > s.allocation AND (f->'terms'->>'months')::int = s.months
+     AND s.period >= 0 AND s.period_state <> 'granted'
+$$;
 
 -- Terms that a standing named are followed once: a line that is paid afterwards knows better what was bought.
 CREATE OR REPLACE FUNCTION terms_followed(s subscriptions) RETURNS void LANGUAGE sql AS $$

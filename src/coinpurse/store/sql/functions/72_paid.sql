@@ -12,13 +12,16 @@ BEGIN
     w := begin_sold(w, p_provider, f, p_actor);
     s := sold_by(p_account, p_provider, f->>'subscription');
   ELSIF s.status <> 'ended' THEN
+    IF NOT sold_as(s, f->'terms') THEN
+      PERFORM terms_followed(s);
+      known := known - 'terms';
+    END IF;
     w := cover(w, s, f, p_actor);
   END IF;
   INSERT INTO payments (provider, reference, purpose, account, act, payment, invoice, amount, currency, starts_at, ends_at)
   VALUES (p_provider, f->>'line', 'pay ' || s.subscription, p_account, w.act, f->>'payment', f->>'invoice',
           (f->>'amount')::bigint, f->>'currency', (f->>'start')::timestamptz, (f->>'end')::timestamptz);
-  -- What it says of the terms was followed when it was told, and the line may be newer.
-  w := conform(w, again(s), CASE WHEN fresh THEN known ELSE known - 'terms' END, p_actor, p_upgrade);
+  w := conform(w, again(s), known, p_actor, p_upgrade);
   PERFORM save(next_due(w));
   IF s.status = 'ended' AND NOT fresh THEN RETURN told('nothing', 'Recorded. The subscription has ended, so it gives nothing.'); END IF;
   RETURN told('done', 'Paid from ' || (f->>'start') || ' to ' || (f->>'end') || '.');
