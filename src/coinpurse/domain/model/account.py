@@ -16,6 +16,7 @@ from coinpurse.domain.model.lifecycle import advance
 from coinpurse.domain.model.state import (
     Act,
     ChargeState,
+    GrantState,
     HoldState,
     State,
     SubscriptionState,
@@ -221,7 +222,7 @@ class Model(Billed):
             made = spending.grant(
                 self.state, "grant", kind, amount, expires_at, source, priority=priority, reason=reason
             )
-            return grant_view(self.state, made, self._shown(made.number))
+            return self._given(made)
 
         return self._once(key, ("grant", kind, amount, expires_at, priority, reason), do)
 
@@ -233,7 +234,7 @@ class Model(Billed):
             return replace(self._payments[reference], replayed=True)
         source = {"type": "topup", "provider": "manual", "reference": reference}
         made = spending.grant(self.state, "topup", "addon", amount, None, source)
-        self._payments[reference] = grant_view(self.state, made, self._shown(made.number))
+        self._payments[reference] = self._given(made)
         return self._payments[reference]
 
     def revoke(
@@ -345,6 +346,10 @@ class Model(Billed):
         shown = self.state.acts[number - 1].balance
         assert shown is not None, "an act that was written has its balance"
         return shown
+
+    def _given(self, made: GrantState) -> credits.Grant:
+        """A new grant as it was made: what it pays of debts comes behind."""
+        return replace(grant_view(self.state, made, self._shown(made.number)), remaining=made.amount)
 
     def _changed(self, subscription: SubscriptionState) -> credits.SubscriptionChange:
         shown = self._shown()
