@@ -71,7 +71,9 @@ def _shown(driver: Driver, instants: Sequence[datetime]) -> Book:
     return {
         "balance": driver.balance(),
         "entries": [replace(one, reason=_words(one.actor, one.reason)) for one in driver.entries()],
-        "renewals": sorted(driver.renewals(), key=lambda one: (one.subscription, one.period.start)),
+        "renewals": sorted(
+            map(_unannounced, driver.renewals()), key=lambda one: (one.subscription, one.period.start)
+        ),
         "subscriptions": driver.subscriptions(),
         "open grants": driver.grants(),
         "past": {at: driver.balance_at(at) for at in sorted(past)},
@@ -108,6 +110,11 @@ def _stored_act(row: dict[str, Any]) -> Book:
         "other": numbers("other", "held_other"),
         "addon": numbers("addon", "held_addon", "frozen_addon"),
     }
+
+
+def _unannounced(renewal: credits.Renewal) -> credits.Renewal:
+    """Which deliveries came for it is not a matter of credits."""
+    return replace(renewal, events=[])
 
 
 def _words(actor: str | None, reason: str | None) -> str | None:
