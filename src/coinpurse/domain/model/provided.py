@@ -94,12 +94,12 @@ def conform(state: State, sub: SubscriptionState, known: Known, upgrade: str) ->
         return
     _move_trial(state, sub, latest)
     _renumber(state, sub, latest.anchor)
+    _pause_or_go_on(state, sub, latest)
     if known.terms and not (latest.payment_pending and latest.pending_invoice not in state.payments):
         _change_terms(state, sub, latest, known.terms, upgrade)
         if not _upgrade_waits(sub, latest, known.terms):
             # A line that is paid from now on knows better what was bought.
             known.terms = None
-    _pause_or_go_on(state, sub, latest)
     _set_end(state, sub, latest)
     if latest.state == "past_due" and not sub.ended and _may_fail(sub):
         _fail(state, sub)

@@ -65,9 +65,9 @@ BEGIN
   IF f->>'state' = 'ended' THEN RETURN finish_subscription(w, s, p_actor, 'It has ended at the provider.'); END IF;
   w := follow_trial(w, s, (f->>'trial_end')::timestamptz, p_actor);
   w := follow_anchor(w, again(s), (f->>'anchor')::timestamptz, p_actor);
+  w := follow_pause(w, again(s), (f->>'paused')::boolean, p_actor);
   w := follow_terms(w, again(s), f, p_actor, p_upgrade);
   IF NOT payment_pending(s, f) AND NOT coalesce(upgrade_waits(again(s), f), false) THEN PERFORM terms_followed(s); END IF;
-  w := follow_pause(w, again(s), (f->>'paused')::boolean, p_actor);
   w := follow_end(w, again(s), f, p_actor);
   s := again(s);
   IF f->>'state' = 'past_due' AND unconfirmed(s) AND s.renewal <> 'paid_with_grace' THEN w := fail(w, s, p_actor); END IF;
