@@ -1,4 +1,5 @@
-"""Writes the blocking twin of the library (`coinpurse.client.blocking`) from the async one.
+"""Writes the blocking twin of the library (`coinpurse.client.blocking`, and `blocking_operating` for what
+operators ask) from the async one.
 
 Run it after each change of `Coinpurse`'s methods: `python scripts/make_sync.py`. A test compares.
 """
@@ -9,32 +10,41 @@ import sys
 from pathlib import Path
 
 CLIENT = Path(__file__).parents[1] / "src" / "coinpurse" / "client"
-SOURCE = CLIENT / "purse.py"
-TARGET = CLIENT / "blocking.py"
+#: Where each part is written, which twin is made of it, and what that builds on.
+PARTS = {
+    "operating.py": ("blocking_operating.py", "Blocking"),
+    "purse.py": ("blocking.py", "Operating"),
+}
 #: What the twin's base class has, or what only the async one needs.
 OWN = {"open", "close"}
 UNUSED = {"operations", "Local", "Remote", "Holding", "Path", "TracebackType", "Self", "MOST_IN_BATCH"}
+UNUSED |= {"Operating"}
 
 HEAD = '''"""The blocking twin of `Coinpurse`, made from it by scripts/make_sync.py. Don't edit."""
 
 {imports}
+from coinpurse.client.blocking_operating import Operating
 from coinpurse.client.loop import Blocking, OpenHold
 
 
-class Coinpurse(Blocking):
+class {name}({base}):
     """{doc}"""
 '''
 
 
-def generate() -> str:
-    """The text of the twin."""
-    module = ast.parse(SOURCE.read_text("utf-8"))
+def generate(source: str) -> str:
+    """The text of the twin of a part."""
+    target, base = PARTS[source]
+    module = ast.parse((CLIENT / source).read_text("utf-8"))
     purse = next(node for node in module.body if isinstance(node, ast.ClassDef))
     imports = "\n".join(filter(None, map(_import, module.body)))
     doc = (ast.get_docstring(purse, clean=False) or "").replace("async with", "with")
     methods = [node for node in purse.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     public = [m for m in methods if not m.name.startswith("_") and m.name not in OWN]
-    return _formatted(HEAD.format(imports=imports, doc=doc) + "\n".join(map(_method, public)))
+    head = HEAD.format(imports=imports, name=purse.name, base=base, doc=doc)
+    if source == "operating.py":
+        head = head.replace("from coinpurse.client.blocking_operating import Operating\n", "")
+    return _formatted(head + "\n".join(map(_method, public)), CLIENT / target)
 
 
 def _import(node: ast.stmt) -> str | None:
@@ -62,11 +72,11 @@ def _passed_on(args: ast.arguments) -> str:
     return ", ".join(positional + [f"{arg.arg}={arg.arg}" for arg in args.kwonlyargs])
 
 
-def _formatted(text: str) -> str:
+def _formatted(text: str, target: Path) -> str:
     ruff = [sys.executable, "-m", "ruff"]
     for command in (["check", "--fix", "--quiet", "--select=I,F401"], ["format", "--quiet"]):
         result = subprocess.run(
-            [*ruff, *command, "--stdin-filename", str(TARGET), "-"],
+            [*ruff, *command, "--stdin-filename", str(target), "-"],
             input=text,
             capture_output=True,
             text=True,
@@ -77,4 +87,5 @@ def _formatted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(generate(), "utf-8")
+    for source, (target, _) in PARTS.items():
+        (CLIENT / target).write_text(generate(source), "utf-8")

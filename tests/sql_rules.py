@@ -29,6 +29,8 @@ OWN_VALUE = {
     "standings",
     "disputes",
     "paid_with",
+    "webhook_endpoints",
+    "announcing",
 }
 LEDGER = {"acts", "terms", "entries"}  # the view `entries` too
 #: Exact, and never kept: microseconds, or cents, times credits don't fit into a bigint.

@@ -51,7 +51,8 @@ class Settings:
     API key and server process; 0 is none. `app_name`, `app_url` and `support` say how the web pages speak
     of the app: its name, where "back" leads, and how to ask for help, as the end of a sentence.
     `stylesheet` is a path on the same origin with the app's own colours. `stripe`, `paddle` and `polar` are
-    how to reach those payment providers; `standard` has the secrets of any sender of Standard Webhooks."""
+    how to reach those payment providers; `standard` has the secrets of any sender of Standard Webhooks.
+    `allow_private_webhooks` lets outgoing events go to addresses within your own network, and unencrypted."""
 
     database_url: str | None
     home: Path
@@ -67,6 +68,7 @@ class Settings:
     paddle: ProviderSettings = ProviderSettings()
     polar: ProviderSettings = ProviderSettings()
     standard: ProviderSettings = ProviderSettings()
+    allow_private_webhooks: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -89,6 +91,9 @@ class Settings:
             paddle=ProviderSettings.from_env(env, "PADDLE"),
             polar=ProviderSettings.from_env(env, "POLAR"),
             standard=ProviderSettings.from_env(env, "STANDARD"),
+            allow_private_webhooks=_yes(
+                "COINPURSE_ALLOW_PRIVATE_WEBHOOKS", env.get("COINPURSE_ALLOW_PRIVATE_WEBHOOKS", "")
+            ),
         )
 
 

@@ -22,7 +22,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 def documented() -> dict[str, set[str]]:
     """What docs/api.md says that each call needs."""
-    rows = re.findall(r"^\| ((?:GET|PUT|POST) /\S+).*? \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| ((?:GET|PUT|POST|DELETE) /\S+).*? \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE
+    )
     return {call: set(needs.split(" or ")) - {"nothing"} for call, needs in rows}
 
 

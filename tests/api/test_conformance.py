@@ -95,7 +95,12 @@ def seed(client: httpx.Client) -> dict[str, str]:
         return str(answer.json()["id"])
 
     client.put(f"/v1/accounts/{ACCOUNT}", json={"clock": "2026-01-31T10:00:00Z"})
+    endpoint = client.post("/v1/webhook-endpoints", json={"url": "https://nobody.invalid/"}).json()["id"]
+    post("/v1/grants", kind="addon", amount=1, reason="told")
+    waiting = client.get("/v1/webhook-deliveries", params={"state": "waiting"}).json()["data"]
     return {
+        "webhook-endpoints": endpoint,
+        "webhook-deliveries": waiting[0]["id"],
         "accounts": ACCOUNT,
         "grants": post("/v1/grants", kind="addon", amount=10**9, reason="seed"),
         "subscriptions": post("/v1/subscriptions", plan="starter", interval="month"),

@@ -32,7 +32,8 @@ def test_twin_is_up_to_date() -> None:
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.TARGET.read_text("utf-8") == module.generate()
+    for source, (target, _) in module.PARTS.items():
+        assert (module.CLIENT / target).read_text("utf-8") == module.generate(source)
 
 
 def test_calls(purse: Coinpurse) -> None:

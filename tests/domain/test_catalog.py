@@ -206,3 +206,14 @@ def test_lines_of_strange_but_valid_toml() -> None:
         ("h", "i.j"): 11, ("h", "i.j", "l"): 12, ("m",): 13, ("m", "n"): 14,
     }  # fmt: skip
     assert key_lines(text) == expected
+
+
+def test_a_low_balance_is_a_whole_number() -> None:
+    """E5: the threshold is optional, at least 1, and its fault has a line."""
+    assert Catalog.parse(PLAN).policies.low_balance is None
+    assert Catalog.parse(PLAN + "[policies]\nlow_balance = 100\n").policies.low_balance == 100
+    line = (PLAN + "[policies]\n").count("\n") + 1
+    for text, word in [("0", "at least 1"), ('"x"', "whole number"), ("1.5", "whole number")]:
+        ((found, where, detail),) = problems(PLAN + f"[policies]\nlow_balance = {text}\n")
+        assert (found, where) == (line, "policies.low_balance")
+        assert word in detail

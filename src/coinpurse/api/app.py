@@ -20,6 +20,7 @@ from coinpurse.api.routes import (
     billing_events,
     charges,
     checkouts,
+    endpoints,
     grants,
     holds,
     me,
@@ -34,7 +35,7 @@ from coinpurse.domain.errors import CoinpurseError
 
 ROUTERS = (
     *(charges, holds, accounts, grants, subscriptions, checkouts, sessions, me),
-    *(webhooks, billing_events, operations),
+    *(webhooks, billing_events, endpoints, operations),
 )
 
 

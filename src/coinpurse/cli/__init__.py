@@ -7,6 +7,7 @@ from coinpurse.cli.accounts import accounts
 from coinpurse.cli.books import check, migrate, verify
 from coinpurse.cli.credits import balance, charge, explain, grant
 from coinpurse.cli.doctor import doctor
+from coinpurse.cli.endpoints import endpoints
 from coinpurse.cli.keys import keys
 from coinpurse.cli.serve import demo, serve, worker
 
@@ -39,6 +40,7 @@ for command in (
     explain,
     verify,
     keys,
+    endpoints,
     doctor,
 ):
     main.add_command(command)

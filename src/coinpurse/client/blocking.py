@@ -8,7 +8,8 @@ from coinpurse.app.checkouts import Checkout
 from coinpurse.app.ledger import Explanation
 from coinpurse.app.sessions import Session
 from coinpurse.app.wallets import ChargeRequest
-from coinpurse.client.loop import Blocking, OpenHold
+from coinpurse.client.blocking_operating import Operating
+from coinpurse.client.loop import OpenHold
 from coinpurse.domain.credits import (
     Account,
     Balance,
@@ -28,7 +29,7 @@ from coinpurse.domain.credits import (
 from coinpurse.domain.errors import CoinpurseError
 
 
-class Coinpurse(Blocking):
+class Coinpurse(Operating):
     """An app's purse. Use it as `with Coinpurse(…) as purse:`, one for the whole app.
 
     - `Coinpurse()` uses the database of COINPURSE_DATABASE_URL, or an embedded PostgreSQL if that is not set.

@@ -5,7 +5,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from coinpurse.app import accounts, checkouts, grants, ledger, sessions, subscriptions, wallets
+from coinpurse.app import (
+    accounts,
+    checkouts,
+    endpoints,
+    grants,
+    ledger,
+    outbox,
+    sessions,
+    subscriptions,
+    wallets,
+)
 from coinpurse.app.checkouts import Checkout
 from coinpurse.app.ledger import Explanation
 from coinpurse.app.sessions import Session
@@ -24,6 +34,7 @@ from coinpurse.domain.credits import (
     Subscription,
     SubscriptionChange,
 )
+from coinpurse.domain.outgoing import Delivery, Endpoint, NewEndpoint, Pong
 
 T = TypeVar("T")
 
@@ -75,3 +86,15 @@ FIND_ACCOUNTS = Operation(accounts.find_accounts, "GET", "/accounts", Page[Accou
 MOVE_CLOCK = Operation(accounts.move_clock, "POST", "/accounts/{id}/clock", Balance)
 CHECKOUT = Operation(checkouts.start_checkout, "POST", "/checkouts", Checkout)
 CREATE_SESSION = Operation(sessions.create_session, "POST", "/sessions", Session)
+CREATE_ENDPOINT = Operation(endpoints.create_endpoint, "POST", "/webhook-endpoints", NewEndpoint)
+ENDPOINTS = Operation(endpoints.endpoints, "GET", "/webhook-endpoints", list[Endpoint])
+REMOVE_ENDPOINT = Operation(endpoints.remove_endpoint, "DELETE", "/webhook-endpoints/{endpoint_id}", Endpoint)
+ENABLE_ENDPOINT = Operation(
+    endpoints.enable_endpoint, "POST", "/webhook-endpoints/{endpoint_id}/enable", Endpoint
+)
+ROTATE_ENDPOINT = Operation(
+    endpoints.rotate_endpoint, "POST", "/webhook-endpoints/{endpoint_id}/rotate", NewEndpoint
+)
+PING_ENDPOINT = Operation(endpoints.ping_endpoint, "POST", "/webhook-endpoints/{endpoint_id}/ping", Pong)
+DELIVERIES = Operation(outbox.deliveries, "GET", "/webhook-deliveries", Page[Delivery])
+RETRY_DELIVERY = Operation(outbox.retry_delivery, "POST", "/webhook-deliveries/{delivery_id}/retry", Delivery)

@@ -13,6 +13,7 @@ from coinpurse.app.wallets import MOST_IN_BATCH, ChargeRequest
 from coinpurse.client import operations as op
 from coinpurse.client.holding import Holding
 from coinpurse.client.local import Local
+from coinpurse.client.operating import Operating
 from coinpurse.client.remote import Remote
 from coinpurse.domain.credits import (
     Account,
@@ -33,7 +34,7 @@ from coinpurse.domain.credits import (
 from coinpurse.domain.errors import CoinpurseError
 
 
-class Coinpurse:
+class Coinpurse(Operating):
     """An app's purse. Use it as `async with Coinpurse(…) as purse:`, one for the whole app.
 
     - `Coinpurse()` uses the database of COINPURSE_DATABASE_URL, or an embedded PostgreSQL if that is not set.

@@ -98,6 +98,8 @@ class Remote:
             return self._client().build_request(
                 method, path, params={n: _text(v) for n, v in content.items()}
             )
+        if method == "DELETE":
+            return self._client().build_request(method, path)
         headers = {"Content-Type": "application/json"}
         if method == "POST":
             headers["Idempotency-Key"] = key or uuid.uuid4().hex

@@ -74,12 +74,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What happens where a rule leaves a choice (B5, P3, F1)."""
+    """What happens where a rule leaves a choice (B5, P3, F1). Below `low_balance` credits an account is told
+    to be low (E5); None: never."""
 
     upgrade: UpgradePolicy = "difference"
     downgrade: DowngradePolicy = "at_renewal"
     clawback: Clawback = "forgive"
     reverse_expired: ReverseExpired = "lapse"
+    low_balance: int | None = None
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,7 @@ def _policies(table: Table) -> Policies:
         downgrade=cast(DowngradePolicy, table.choice("downgrade", ("at_renewal", "restart"))),
         clawback=cast(Clawback, table.choice("clawback", ("forgive", "debt"))),
         reverse_expired=cast(ReverseExpired, table.choice("reverse_expired", ("lapse", "compensate"))),
+        low_balance=table.optional_whole("low_balance", 1),
     )
     table.finish()
     return policies

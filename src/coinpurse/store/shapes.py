@@ -213,13 +213,14 @@ def grant(account: str, digest: UUID, row: Raw, **more: Any) -> Grant:
         amount=row["amount"],
         starts_at=when(row["starts_at"]),
         expires_at=instant(row["expires_at"]) if isinstance(row["expires_at"], str) else row["expires_at"],
-        source=_source(digest, row["source"]),
+        source=source(digest, row["source"]),
         reason=row["reason"],
         **more,
     )
 
 
-def _source(digest: UUID, raw: Raw) -> dict[str, Any]:
+def source(digest: UUID, raw: Raw) -> dict[str, Any]:
+    """Where a grant came from, with identifiers for the things that it names."""
     source = dict(raw)
     if "subscription" in source:
         source["subscription"] = make_id("su", digest, source["subscription"])

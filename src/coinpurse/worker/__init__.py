@@ -2,7 +2,8 @@
 
 The sweep makes durable what time has made true (T4). No answer waits for it: whoever reads or touches an
 account sees it as of now. It is there so that renewals and expiries of accounts that nobody touches are
-written down (and shown, and announced) soon. The clerk works on billing events (E1).
+written down (and shown, and announced) soon. The clerk works on billing events (E1), and the courier
+delivers what is announced (E5).
 """
 
 import asyncio
@@ -12,13 +13,13 @@ from collections.abc import AsyncIterator
 
 import structlog
 
-from coinpurse.app import upkeep
+from coinpurse.app import outbox, upkeep
 from coinpurse.app.context import Context
-from coinpurse.worker import clerk
+from coinpurse.worker import clerk, courier
 
 INTERVAL = 1.0  # seconds between two sweeps when there is little to do
 BATCH = upkeep.BATCH  # accounts in one sweep; a full batch is followed by the next one at once
-FORGET_EVERY = 3600.0  # seconds between two looks for idempotency keys that are old enough to go
+FORGET_EVERY = 3600.0  # seconds between two looks for what is old enough to go
 LONGEST_PAUSE = 30.0  # seconds; after failures the pause doubles up to this
 LAST_SWEEP = 10.0  # seconds that a running sweep gets to finish when the worker is stopped
 
@@ -27,7 +28,7 @@ log = structlog.get_logger("coinpurse.worker")
 
 async def run(ctx: Context, stop: asyncio.Event) -> None:
     """Every loop of the worker, until `stop` is set."""
-    await asyncio.gather(*(loop(ctx, stop) for loop in (sweep, clerk.run)))
+    await asyncio.gather(*(loop(ctx, stop) for loop in (sweep, clerk.run, courier.run)))
 
 
 async def sweep(ctx: Context, stop: asyncio.Event) -> None:
@@ -39,6 +40,7 @@ async def sweep(ctx: Context, stop: asyncio.Event) -> None:
             done = await upkeep.sweep(ctx, limit=BATCH)
             if time.monotonic() >= forget_at:
                 await upkeep.forget_keys(ctx)
+                await outbox.forget(ctx)
                 forget_at = time.monotonic() + FORGET_EVERY
         except Exception as error:  # whatever it is, the next sweep may succeed
             failures += 1

@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION post(
   p_of bigint DEFAULT NULL, p_amount bigint DEFAULT NULL, p_actor text DEFAULT NULL, p_reason text DEFAULT NULL,
   p_operation text DEFAULT NULL, p_quantity bigint DEFAULT NULL, p_details jsonb DEFAULT NULL
 ) RETURNS wallets LANGUAGE plpgsql AS $$
+DECLARE before bigint := w.monthly + w.other + w.addon;
 BEGIN
   w.act := w.act + 1;
   w.sequence := w.sequence + length(p_moves);
@@ -17,6 +18,7 @@ BEGIN
           nullif(w.held_monthly, 0), nullif(w.held_other, 0), nullif(w.held_addon, 0),
           nullif(w.frozen_monthly, 0), nullif(w.frozen_other, 0), nullif(w.frozen_addon, 0),
           p_operation, p_quantity, p_details, p_actor, p_reason);
+  IF EXISTS (SELECT FROM webhook_endpoints WHERE disabled_at IS NULL) THEN PERFORM announce(w, before); END IF;
   RETURN w;
 END $$;
 

@@ -113,11 +113,20 @@ BEGIN
      -- The fence is the ledger's key (account, act).
      WHERE l.ok AND l.nth = l.fresh_count AND w.account = l.account
     RETURNING w.account
+  ), told AS MATERIALIZED ( -- what post() does for all other acts; where nobody listens, the rows are not even looked at. All by index: a
+                            -- scan that can't be avoided makes the plan look so dear that PostgreSQL up to 17 compiles it (2 s)
+    SELECT tell_dips(d.account, d.new_act, d.at, d.new_monthly + d.new_other + d.new_addon + d.amount, d.new_monthly, d.new_other, d.new_addon,
+                     d.new_held_monthly + d.new_held_other + d.new_held_addon)
+      FROM done d
+     WHERE EXISTS (SELECT FROM webhook_endpoints WHERE disabled_at IS NULL) AND d.ok AND d.amount > 0
+       AND (d.new_monthly + d.new_other + d.new_addon = 0
+            OR (SELECT low_balance FROM announcing WHERE one) BETWEEN d.new_monthly + d.new_other + d.new_addon + 1 AND d.new_monthly + d.new_other + d.new_addon + d.amount)
   )
   SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN 'unsure' WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
          CASE WHEN d.ok THEN d.new_act ELSE (d.used).act END, d.new_sequence, d.at, d.grants, d.amounts, d.letters, d.terms,
          d.new_monthly, d.new_other, d.new_addon, d.new_held_monthly, d.new_held_other, d.new_held_addon,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint
     FROM done d
-   WHERE must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each charged wallet is updated once');
+   WHERE must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each charged wallet is updated once')
+     AND (SELECT count(*) FROM told) >= 0;
 END $$;

@@ -1,0 +1,57 @@
+"""What whoever runs an app asks of its credits, beside the calls of the app itself."""
+
+from collections.abc import Sequence
+
+from coinpurse.client import operations as op
+from coinpurse.client.local import Local
+from coinpurse.client.remote import Remote
+from coinpurse.domain.credits import Page
+from coinpurse.domain.outgoing import Delivery, DeliveryState, Endpoint, NewEndpoint, Pong
+
+
+class Operating:
+    """Where events go, and what became of them."""
+
+    _way: Local | Remote
+
+    async def create_endpoint(
+        self, url: str, *, types: Sequence[str] = (), test: bool | None = None
+    ) -> NewEndpoint:
+        """Have events sent to an address, signed (E5): all, or only some types. The answer's `secret` is
+        shown this once. `test` says whose events; a key's endpoints have its own mode."""
+        return await self._way.call(op.CREATE_ENDPOINT, url=url, types=list(types), test=test)
+
+    async def endpoints(self) -> list[Endpoint]:
+        """Where events go."""
+        return await self._way.call(op.ENDPOINTS)
+
+    async def remove_endpoint(self, endpoint_id: str) -> Endpoint:
+        """Send nothing more to an endpoint, not even what waits."""
+        return await self._way.call(op.REMOVE_ENDPOINT, endpoint_id=endpoint_id)
+
+    async def enable_endpoint(self, endpoint_id: str) -> Endpoint:
+        """Take an endpoint up again that was disabled because it answered 410."""
+        return await self._way.call(op.ENABLE_ENDPOINT, endpoint_id=endpoint_id)
+
+    async def rotate_endpoint(self, endpoint_id: str) -> NewEndpoint:
+        """Give an endpoint a new secret; for 24 hours the one before signs too."""
+        return await self._way.call(op.ROTATE_ENDPOINT, endpoint_id=endpoint_id)
+
+    async def ping_endpoint(self, endpoint_id: str) -> Pong:
+        """Send a signed `ping` now, and hear how that went."""
+        return await self._way.call(op.PING_ENDPOINT, endpoint_id=endpoint_id)
+
+    async def deliveries(
+        self,
+        *,
+        state: DeliveryState = "dead",
+        account: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Delivery]:
+        """Deliveries in a state, the latest change first; those that were given up, if none is named."""
+        return await self._way.call(op.DELIVERIES, state=state, account=account, limit=limit, cursor=cursor)
+
+    async def retry_delivery(self, delivery_id: str) -> Delivery:
+        """Try a dead delivery once more, at once."""
+        return await self._way.call(op.RETRY_DELIVERY, delivery_id=delivery_id)
