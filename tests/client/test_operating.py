@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from coinpurse import Coinpurse
-from coinpurse.domain.errors import NotFound
+from coinpurse.domain.errors import Conflict, NotFound
 from serving import answer, invoke
 
 
@@ -35,6 +35,17 @@ async def test_endpoints(admin: Coinpurse) -> None:
     assert (await admin.remove_endpoint(made.id)).url == made.url
     with pytest.raises(NotFound):
         await admin.remove_endpoint(made.id)
+
+
+async def test_automatic_top_up(admin: Coinpurse) -> None:
+    """What can't be set is refused, and what isn't there isn't found."""
+    await admin.put_account("ann")
+    with pytest.raises(Conflict, match="no card on file"):
+        await admin.put_auto_topup("ann", pack="small", below=100, most_per_month=2)
+    with pytest.raises(NotFound):
+        await admin.get_auto_topup("ann")
+    with pytest.raises(NotFound):
+        await admin.remove_auto_topup("ann")
 
 
 def test_on_the_command_line(database_url: str) -> None:

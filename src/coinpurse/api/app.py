@@ -17,6 +17,7 @@ from coinpurse.api.limits import Bucket
 from coinpurse.api.route import Route
 from coinpurse.api.routes import (
     accounts,
+    auto_topup,
     billing_events,
     charges,
     checkouts,
@@ -34,7 +35,7 @@ from coinpurse.app.live import Hub
 from coinpurse.domain.errors import CoinpurseError
 
 ROUTERS = (
-    *(charges, holds, accounts, grants, subscriptions, checkouts, sessions, me),
+    *(charges, holds, accounts, auto_topup, grants, subscriptions, checkouts, sessions, me),
     *(webhooks, billing_events, endpoints, operations),
 )
 

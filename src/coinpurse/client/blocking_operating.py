@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from coinpurse.client.loop import Blocking
+from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import Page
 from coinpurse.domain.outgoing import Delivery, DeliveryState, Endpoint, NewEndpoint, Pong
 
 
 class Operating(Blocking):
-    """Where events go, and what became of them."""
+    """Where events go, and what became of them; and automatic top-up."""
 
     def create_endpoint(
         self, url: str, *, types: Sequence[str] = (), test: bool | None = None
@@ -51,3 +52,18 @@ class Operating(Blocking):
     def retry_delivery(self, delivery_id: str) -> Delivery:
         """Try a dead delivery once more, at once."""
         return self._run(self._purse.retry_delivery(delivery_id))
+
+    def put_auto_topup(self, account: str, *, pack: str, below: int, most_per_month: int) -> AutoTopup:
+        """Buy a pack with the card on file whenever fewer than `below` credits are available (P4). One that
+        had stopped starts again."""
+        return self._run(
+            self._purse.put_auto_topup(account, pack=pack, below=below, most_per_month=most_per_month)
+        )
+
+    def get_auto_topup(self, account: str) -> AutoTopup:
+        """An account's automatic top-up. Raises NotFound where it has none."""
+        return self._run(self._purse.get_auto_topup(account))
+
+    def remove_auto_topup(self, account: str) -> AutoTopup:
+        """End it, and hear how it stood; a purchase under way is seen through."""
+        return self._run(self._purse.remove_auto_topup(account))

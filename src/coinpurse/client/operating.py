@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from coinpurse.client import operations as op
 from coinpurse.client.local import Local
 from coinpurse.client.remote import Remote
+from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import Page
 from coinpurse.domain.outgoing import Delivery, DeliveryState, Endpoint, NewEndpoint, Pong
 
 
 class Operating:
-    """Where events go, and what became of them."""
+    """Where events go, and what became of them; and automatic top-up."""
 
     _way: Local | Remote
 
@@ -55,3 +56,18 @@ class Operating:
     async def retry_delivery(self, delivery_id: str) -> Delivery:
         """Try a dead delivery once more, at once."""
         return await self._way.call(op.RETRY_DELIVERY, delivery_id=delivery_id)
+
+    async def put_auto_topup(self, account: str, *, pack: str, below: int, most_per_month: int) -> AutoTopup:
+        """Buy a pack with the card on file whenever fewer than `below` credits are available (P4). One that
+        had stopped starts again."""
+        return await self._way.call(
+            op.PUT_AUTO_TOPUP, account=account, pack=pack, below=below, most_per_month=most_per_month
+        )
+
+    async def get_auto_topup(self, account: str) -> AutoTopup:
+        """An account's automatic top-up. Raises NotFound where it has none."""
+        return await self._way.call(op.GET_AUTO_TOPUP, account=account)
+
+    async def remove_auto_topup(self, account: str) -> AutoTopup:
+        """End it, and hear how it stood; a purchase under way is seen through."""
+        return await self._way.call(op.REMOVE_AUTO_TOPUP, account=account)

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from coinpurse.app import (
     accounts,
+    auto_topup,
     checkouts,
     endpoints,
     grants,
@@ -19,6 +20,7 @@ from coinpurse.app import (
 from coinpurse.app.checkouts import Checkout
 from coinpurse.app.ledger import Explanation
 from coinpurse.app.sessions import Session
+from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import (
     Account,
     Balance,
@@ -98,3 +100,6 @@ ROTATE_ENDPOINT = Operation(
 PING_ENDPOINT = Operation(endpoints.ping_endpoint, "POST", "/webhook-endpoints/{endpoint_id}/ping", Pong)
 DELIVERIES = Operation(outbox.deliveries, "GET", "/webhook-deliveries", Page[Delivery])
 RETRY_DELIVERY = Operation(outbox.retry_delivery, "POST", "/webhook-deliveries/{delivery_id}/retry", Delivery)
+PUT_AUTO_TOPUP = Operation(auto_topup.put_auto_topup, "PUT", "/accounts/{account}/auto-topup", AutoTopup)
+GET_AUTO_TOPUP = Operation(auto_topup.get_auto_topup, "GET", "/accounts/{account}/auto-topup", AutoTopup)
+REMOVE_AUTO_TOPUP = Operation(auto_topup.remove_auto_topup, "DELETE", "/accounts/{account}/auto-topup", None)

@@ -29,6 +29,8 @@ TYPES = {
     "subscription.past_due": "a payment failed, or did not come within the grace",
     "subscription.recovered": "a subscription that was past due is paid again",
     "subscription.ended": "a subscription is over, and its monthly credits with it",
+    "auto_topup.stopped": "an automatic top-up failed; it stays off until it is set again",
+    "auto_topup.capped": "an automatic top-up was due, but the month's purchases are used up",
     "renewal.late": "a renewal's payment is overdue",
 }
 

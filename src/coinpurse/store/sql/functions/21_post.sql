@@ -19,6 +19,7 @@ BEGIN
           nullif(w.frozen_monthly, 0), nullif(w.frozen_other, 0), nullif(w.frozen_addon, 0),
           p_operation, p_quantity, p_details, p_actor, p_reason);
   IF EXISTS (SELECT FROM webhook_endpoints WHERE disabled_at IS NULL) THEN PERFORM announce(w, before); END IF;
+  IF w.monthly + w.other + w.addon < w.top_up_below THEN PERFORM want_topup(w.account); END IF;
   RETURN w;
 END $$;
 

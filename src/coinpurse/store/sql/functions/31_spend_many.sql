@@ -27,7 +27,7 @@ BEGIN
   WITH asked AS (
     SELECT r.request, w.account, w.act, w.sequence, w.terms, w.live, w.kinds, w.remaining,
            w.monthly::bigint, w.other::bigint, w.addon::bigint, w.held_monthly, w.held_other, w.held_addon,
-           w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at,
+           w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at, w.top_up_below,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
            r.key, r.fingerprint, r.amount, r.operation, r.quantity, r.details, r.actor, r.expires_in,
            (SELECT row(k.fingerprint, k.act)::key_used FROM keys k
@@ -121,6 +121,8 @@ BEGIN
      WHERE EXISTS (SELECT FROM webhook_endpoints WHERE disabled_at IS NULL) AND d.ok AND d.amount > 0
        AND (d.new_monthly + d.new_other + d.new_addon = 0
             OR (SELECT low_balance FROM announcing WHERE one) BETWEEN d.new_monthly + d.new_other + d.new_addon + 1 AND d.new_monthly + d.new_other + d.new_addon + d.amount)
+  ), wanted AS MATERIALIZED (
+    SELECT want_topup(d.account) FROM done d WHERE d.ok AND d.nth = d.fresh_count AND d.new_monthly + d.new_other + d.new_addon < d.top_up_below
   )
   SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN 'unsure' WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
          CASE WHEN d.ok THEN d.new_act ELSE (d.used).act END, d.new_sequence, d.at, d.grants, d.amounts, d.letters, d.terms,
@@ -128,5 +130,5 @@ BEGIN
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint
     FROM done d
    WHERE must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each charged wallet is updated once')
-     AND (SELECT count(*) FROM told) >= 0;
+     AND (SELECT count(*) FROM told) + (SELECT count(*) FROM wanted) >= 0;
 END $$;
