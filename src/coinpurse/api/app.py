@@ -26,6 +26,7 @@ from coinpurse.api.routes import (
     holds,
     me,
     operations,
+    portal,
     sessions,
     subscriptions,
     webhooks,
@@ -35,7 +36,7 @@ from coinpurse.app.live import Hub
 from coinpurse.domain.errors import CoinpurseError
 
 ROUTERS = (
-    *(charges, holds, accounts, auto_topup, grants, subscriptions, checkouts, sessions, me),
+    *(charges, holds, accounts, auto_topup, grants, subscriptions, checkouts, portal, sessions, me),
     *(webhooks, billing_events, endpoints, operations),
 )
 

@@ -128,6 +128,9 @@ Member = Annotated[str, _line(200)]
 Reason = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=PROSE)]
 Key = Annotated[str, _line(255)]
 Flag = Annotated[bool, Strict()]
+WebAddress = Annotated[
+    str, StringConstraints(strict=True, max_length=2000, pattern=r"^https?://[\x21-\x7e]+$")
+]
 Instant = Annotated[
     datetime, BeforeValidator(read_instant), WithJsonSchema({"type": "string", "format": "date-time"})
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from coinpurse.app.context import Context
-from coinpurse.app.subscriptions import terms
+from coinpurse.app.plans import terms
 from coinpurse.domain.catalog import Plan
 from coinpurse.domain.facts import Fact, Paid, PaidWith, Purchase, Returned, Standing
 from coinpurse.domain.ids import account_digest

@@ -1,12 +1,13 @@
 """Subscriptions: what gives monthly credits."""
 
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from coinpurse.app import events, upkeep, wallets
+from coinpurse.app import asking, events, upkeep, wallets
 from coinpurse.app.context import Context, Who, key_and_fingerprint
-from coinpurse.domain.catalog import Plan
+from coinpurse.app.plans import check_interval, plan_line, plan_of, price_at, price_of, terms
 from coinpurse.domain.credits import (
     Page,
     Period,
@@ -16,13 +17,14 @@ from coinpurse.domain.credits import (
     Subscription,
     SubscriptionChange,
 )
-from coinpurse.domain.errors import Invalid, NotFound
+from coinpurse.domain.errors import Conflict, Invalid, NotFound
+from coinpurse.domain.facts import Fact
 from coinpurse.domain.ids import make_id
+from coinpurse.domain.ports import Provider
 from coinpurse.store import shapes
 from coinpurse.store.db import instant
 from coinpurse.store.refusals import raise_refusal
 
-MONTHS = {"month": 1, "year": 12}
 UPGRADES = ("difference", "prorated", "restart", "at_renewal")
 MOST_TRIAL_DAYS = 730
 MOST_SWEPT = 1_000
@@ -69,33 +71,6 @@ async def subscribe(
     return changed(account, answer)
 
 
-def plan_of(ctx: Context, plan: str) -> Plan:
-    """A plan of the catalog. Raises Invalid."""
-    if plan not in ctx.catalog.plans:
-        known = ", ".join(ctx.catalog.plans)
-        raise Invalid.at("/plan", f"The catalog has no plan {plan!r}. It has: {known}.")
-    return ctx.catalog.plans[plan]
-
-
-def check_interval(interval: str) -> None:
-    """Intervals are month and year. Raises Invalid."""
-    if interval not in MONTHS:
-        raise Invalid.at("/interval", "It is month or year.")
-
-
-def terms(plan: Plan, interval: str) -> dict[str, Any]:
-    """A plan's terms as they are kept with what was sold (P5)."""
-    return {
-        "plan": plan.id,
-        "months": MONTHS[interval],
-        "allocation": plan.monthly_credits,
-        "renewal": plan.renewal,
-        "grace": f"{int(plan.grace.total_seconds())} seconds",
-        "late_after": f"{int(plan.late_after.total_seconds())} seconds",
-        "cap": plan.cap,
-    }
-
-
 def changed(account: str, answer: Any) -> SubscriptionChange:
     """The answer to an act on a subscription. Raises what was refused."""
     raise_refusal(answer, account)
@@ -106,7 +81,7 @@ async def pay(
     ctx: Context, who: Who, id: str, *, periods: int = 1, reference: str | None = None, key: str | None = None
 ) -> SubscriptionChange:
     """Records a payment made elsewhere for `periods` billing intervals; moves `paid_through` by as many (T6).
-    A `reference` makes it count once (P2)."""
+    A `reference` makes it count once (P2). Raises Conflict where a payment provider collects."""
     if not isinstance(periods, int) or isinstance(periods, bool) or not 1 <= periods <= MOST_PERIODS:
         raise Invalid.at("/periods", f"It is a whole number of billing intervals from 1 to {MOST_PERIODS}.")
     return await _act(
@@ -116,6 +91,7 @@ async def pay(
         "pay",
         key,
         (periods, reference),
+        None,
         periods=periods,
         actor=who.actor,
         provider="manual",
@@ -132,22 +108,49 @@ async def cancel(
     reason: str | None = None,
     key: str | None = None,
 ) -> SubscriptionChange:
-    """Cancels at the end of what is paid (B3), or now (B4)."""
+    """Cancels at the end of what is paid (B3), or now (B4): at the payment provider, where one sold it."""
     if at not in ("period_end", "now"):
         raise Invalid.at("/at", "It is period_end or now.")
     return await _act(
-        ctx, who, id, "cancel", key, (at, reason), now=at == "now", actor=who.actor, reason=reason
+        ctx,
+        who,
+        id,
+        "cancel",
+        key,
+        (at, reason),
+        lambda provider, reference, present: provider.cancel(reference, at=at, now=present),
+        now=at == "now",
+        actor=who.actor,
+        reason=reason,
     )
 
 
 async def resume(ctx: Context, who: Who, id: str, *, key: str | None = None) -> SubscriptionChange:
     """Undoes a cancellation (B3), or takes a paused subscription up again (B11)."""
-    return await _act(ctx, who, id, "resume", key, (), actor=who.actor)
+    return await _act(
+        ctx,
+        who,
+        id,
+        "resume",
+        key,
+        (),
+        lambda provider, reference, present: provider.resume(reference, now=present),
+        actor=who.actor,
+    )
 
 
 async def pause(ctx: Context, who: Who, id: str, *, key: str | None = None) -> SubscriptionChange:
     """Stops new periods (B11)."""
-    return await _act(ctx, who, id, "pause", key, (), actor=who.actor)
+    return await _act(
+        ctx,
+        who,
+        id,
+        "pause",
+        key,
+        (),
+        lambda provider, reference, present: provider.pause(reference, now=present),
+        actor=who.actor,
+    )
 
 
 async def change(
@@ -160,12 +163,22 @@ async def change(
     policy: str | None = None,
     key: str | None = None,
 ) -> SubscriptionChange:
-    """Changes plan or interval (B5, B9); without a policy by the catalog's."""
+    """Changes plan or interval (B5, B9); without a policy by the catalog's. A payment provider decides itself
+    when a change takes effect, so a policy for its subscriptions is refused."""
     now = await get_subscription(ctx, who, id)
+    if policy is not None and now.provider != "manual":
+        detail = f"{now.provider} collects for this subscription and decides that: leave the policy out."
+        raise Invalid.at("/policy", detail)
     to, chosen = _choice(ctx, now, plan, interval, policy)
-    return await _act(
-        ctx, who, id, "change", key, (plan, interval, policy), terms=to, policy=chosen, actor=who.actor
-    )
+    every = interval or now.interval
+
+    def elsewhere(provider: Provider, reference: str, present: datetime) -> Awaitable[Sequence[Fact]]:
+        price = price_of(plan_of(ctx, plan), every)
+        id_there = price_at(price, provider.name, plan_line(plan, every), "/plan")
+        return provider.change(reference, price=id_there, now=present)
+
+    asked = (plan, interval, policy)
+    return await _act(ctx, who, id, "change", key, asked, elsewhere, terms=to, policy=chosen, actor=who.actor)
 
 
 def _choice(
@@ -178,6 +191,8 @@ def _choice(
         raise Invalid.at("/policy", f"It is one of {', '.join(UPGRADES)}.")
     less = to.monthly_credits < now.allocation
     default = ctx.catalog.policies.downgrade if less else ctx.catalog.policies.upgrade
+    if now.provider != "manual" and default == "restart":  # the provider's anchor decides, not ours
+        default = "at_renewal" if less else "difference"
     return terms(to, interval or now.interval), policy or default
 
 
@@ -212,17 +227,49 @@ async def preview(
 
 
 async def _act(
-    ctx: Context, who: Who, id: str, function: str, key: str | None, asked: tuple[Any, ...], **arguments: Any
+    ctx: Context,
+    who: Who,
+    id: str,
+    function: str,
+    key: str | None,
+    asked: tuple[Any, ...],
+    elsewhere: asking.Act | None,
+    **arguments: Any,
 ) -> SubscriptionChange:
+    """Does an act on a subscription here, or where it was sold."""
     known, ref = await ctx.directory.owner("su", id, who.test)
-    answer = await ctx.db.call(
-        function,
-        account=known.digest,
-        subscription=ref.act,
-        **arguments,
-        **key_and_fingerprint(key, function, id, *asked),
-    )
-    return changed(known.id, answer)
+    arguments |= {"account": known.digest, "subscription": ref.act}
+    arguments |= key_and_fingerprint(key, function, id, *asked)
+    sold = await asking.sold_by(ctx, known.digest, ref.act)
+    if sold is None:
+        return changed(known.id, await ctx.db.call(function, **arguments))
+    if elsewhere is None:
+        raise Conflict(
+            f"{sold.provider} collects for this subscription ({sold.reference}) and tells of each payment. "
+            "Record what was paid elsewhere there."
+        )
+    replayed = await _refused_here(ctx, known.id, function, arguments)
+    if not replayed:
+        await asking.have_done(ctx, sold, elsewhere, test=known.test)
+        kept = {name: arguments[name] for name in ("account", "key", "fingerprint")}
+        await ctx.db.call("remember_asked", **kept)
+    now = await get_subscription(ctx, who, id)
+    return SubscriptionChange(now, await wallets.balance(ctx, who, known.id), replayed)
+
+
+async def _refused_here(ctx: Context, account: str, function: str, arguments: dict[str, Any]) -> bool:
+    """Raises what would be refused if the act were done here: it needn't be asked for. Says whether it was
+    done before, by its key (S8)."""
+    answer = await ctx.db.rehearse(function, **arguments)
+    if answer["status"] == "cannot_change_now":
+        raise Conflict(
+            f"The subscription is {answer['state']}, so it can't be changed now. Its payment has to be "
+            "settled first; the customer can do that in the provider's portal.",
+            state=answer["state"],
+        )
+    raise_refusal(answer, account)
+    replayed: bool = answer["status"] == "replayed"
+    return replayed
 
 
 async def subscriptions(ctx: Context, who: Who, account: str) -> list[Subscription]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from coinpurse.app.checkouts import Checkout
 from coinpurse.app.ledger import Explanation
+from coinpurse.app.portal import Portal
 from coinpurse.app.sessions import Session
 from coinpurse.app.wallets import ChargeRequest
 from coinpurse.client.blocking_operating import Operating
@@ -314,15 +315,31 @@ class Coinpurse(Operating):
         pack: str | None = None,
         plan: str | None = None,
         interval: Interval | None = None,
+        additional: bool = False,
         return_url: str | None = None,
         key: str | None = None,
     ) -> Checkout:
-        """Start buying a pack or a plan: send the customer to the answer's `url`."""
+        """Start buying a pack or a plan: send the customer to the answer's `url`. A plan beside one that runs
+        at the provider is refused (change that one) unless it is `additional`, such as a further seat."""
         return self._run(
             self._purse.checkout(
-                account, pack=pack, plan=plan, interval=interval, return_url=return_url, key=key
+                account,
+                pack=pack,
+                plan=plan,
+                interval=interval,
+                additional=additional,
+                return_url=return_url,
+                key=key,
             )
         )
+
+    def get_checkout(self, checkout_id: str) -> Checkout:
+        """A checkout as it stands: open, pending, paid, failed or expired. Raises NotFound."""
+        return self._run(self._purse.get_checkout(checkout_id))
+
+    def portal(self, account: str, *, return_url: str | None = None) -> Portal:
+        """Open the provider's page for cards and invoices: send the customer to its `url` at once."""
+        return self._run(self._purse.portal(account, return_url=return_url))
 
     def create_session(self, account: str, *, seconds: int = 900) -> Session:
         """A short-lived token with which a browser may read this account's balance, and nothing else."""

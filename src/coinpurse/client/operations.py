@@ -13,12 +13,14 @@ from coinpurse.app import (
     grants,
     ledger,
     outbox,
+    portal,
     sessions,
     subscriptions,
     wallets,
 )
 from coinpurse.app.checkouts import Checkout
 from coinpurse.app.ledger import Explanation
+from coinpurse.app.portal import Portal
 from coinpurse.app.sessions import Session
 from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import (
@@ -87,6 +89,8 @@ GET_ACCOUNT = Operation(accounts.get_account, "GET", "/accounts/{id}", Account)
 FIND_ACCOUNTS = Operation(accounts.find_accounts, "GET", "/accounts", Page[Account])
 MOVE_CLOCK = Operation(accounts.move_clock, "POST", "/accounts/{id}/clock", Balance)
 CHECKOUT = Operation(checkouts.start_checkout, "POST", "/checkouts", Checkout)
+GET_CHECKOUT = Operation(checkouts.find_checkout, "GET", "/checkouts/{id}", Checkout)
+PORTAL = Operation(portal.open_portal, "POST", "/portal", Portal)
 CREATE_SESSION = Operation(sessions.create_session, "POST", "/sessions", Session)
 CREATE_ENDPOINT = Operation(endpoints.create_endpoint, "POST", "/webhook-endpoints", NewEndpoint)
 ENDPOINTS = Operation(endpoints.endpoints, "GET", "/webhook-endpoints", list[Endpoint])

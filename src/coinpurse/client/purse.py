@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from coinpurse.app.checkouts import Checkout
 from coinpurse.app.ledger import Explanation
+from coinpurse.app.portal import Portal
 from coinpurse.app.sessions import Session
 from coinpurse.app.wallets import MOST_IN_BATCH, ChargeRequest
 from coinpurse.client import operations as op
@@ -370,19 +371,30 @@ class Coinpurse(Operating):
         pack: str | None = None,
         plan: str | None = None,
         interval: Interval | None = None,
+        additional: bool = False,
         return_url: str | None = None,
         key: str | None = None,
     ) -> Checkout:
-        """Start buying a pack or a plan: send the customer to the answer's `url`."""
+        """Start buying a pack or a plan: send the customer to the answer's `url`. A plan beside one that runs
+        at the provider is refused (change that one) unless it is `additional`, such as a further seat."""
         return await self._way.call(
             op.CHECKOUT,
             account=account,
             pack=pack,
             plan=plan,
             interval=interval,
+            additional=additional,
             return_url=return_url,
             key=key,
         )
+
+    async def get_checkout(self, checkout_id: str) -> Checkout:
+        """A checkout as it stands: open, pending, paid, failed or expired. Raises NotFound."""
+        return await self._way.call(op.GET_CHECKOUT, id=checkout_id)
+
+    async def portal(self, account: str, *, return_url: str | None = None) -> Portal:
+        """Open the provider's page for cards and invoices: send the customer to its `url` at once."""
+        return await self._way.call(op.PORTAL, account=account, return_url=return_url)
 
     async def create_session(self, account: str, *, seconds: int = 900) -> Session:
         """A short-lived token with which a browser may read this account's balance, and nothing else."""

@@ -4,6 +4,7 @@
 DROP FUNCTION IF EXISTS finish(wallets, uuid, bigint);
 DROP FUNCTION IF EXISTS fail(wallets, subscriptions);
 DROP FUNCTION IF EXISTS confirm(wallets, subscriptions, text, text);
+DROP FUNCTION IF EXISTS open_checkout(text, text, jsonb, text);
 
 -- Every delivery as it was received, stored before it is acted on (E1). `next_at` is when it is to be worked on; infinity: no more by itself.
 CREATE TABLE events (
@@ -97,6 +98,7 @@ INSERT INTO moves (letter, kind, source, target) VALUES ('y', 'adjustment', 'rev
 ALTER TABLE checkouts DROP CONSTRAINT checkouts_status_check;
 ALTER TABLE checkouts
   ADD CONSTRAINT checkouts_status_check CHECK (status IN ('open', 'pending', 'paid', 'failed', 'expired')),
-  ADD COLUMN provider text NOT NULL DEFAULT 'manual', ADD COLUMN reference text, ADD COLUMN url text, ADD COLUMN changed_at timestamptz;
+  ADD COLUMN provider text NOT NULL DEFAULT 'manual', ADD COLUMN reference text, ADD COLUMN url text, ADD COLUMN changed_at timestamptz,
+  ADD COLUMN expires_at timestamptz, ADD COLUMN latest_subscription bigint;  -- the account's, when this was opened: a later one is what it sold
 CREATE UNIQUE INDEX checkouts_reference ON checkouts (provider, reference) WHERE reference IS NOT NULL;
 CREATE INDEX checkouts_account ON checkouts (account, created_at);
