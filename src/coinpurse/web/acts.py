@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coinpurse.app import checkouts, subscriptions
+from coinpurse.app import checkouts, portal, subscriptions
 from coinpurse.app.context import Context
 from coinpurse.domain.credits import Subscription
 from coinpurse.domain.errors import Invalid
@@ -69,18 +69,30 @@ async def take_plan(request: Request) -> Response:
         return await _checkout(form, plan=plan.id, interval=interval)
     main = owned(running, form.text("subscription"))
     preview = await previewed(form.ctx, form.reader, main, plan.id, interval)
+    policy = preview.policy if main.provider == "manual" else None  # a provider decides that itself
     made = await subscriptions.change(
-        form.ctx, form.who, main.id, plan=plan.id, interval=interval, policy=preview.policy, key=form.key
+        form.ctx, form.who, main.id, plan=plan.id, interval=interval, policy=policy, key=form.key
     )
     return go(request, HOME, "waiting" if made.subscription.pending_change else "changed")
 
 
 async def _checkout(form: Form, **what: Any) -> Response:
-    back = str(form.request.base_url) + HOME.lstrip("/")
     checkout = await checkouts.start_checkout(
-        form.ctx, form.who, form.reader.account, **what, return_url=back, key=form.key
+        form.ctx, form.who, form.reader.account, **what, return_url=_home(form), key=form.key
     )
     return go(form.request, checkout.url)
+
+
+def _home(form: Form) -> str:
+    """This page's address, for those who leave the site and come back."""
+    return str(form.request.base_url) + HOME.lstrip("/")
+
+
+async def manage(request: Request) -> Response:
+    """POST /subscriptions/portal: to the provider's page of cards and invoices."""
+    form = await _form(request)
+    found = await portal.open_portal(form.ctx, form.who, form.reader.account, return_url=_home(form))
+    return go(request, found.url)
 
 
 async def cancel(request: Request) -> Response:

@@ -26,6 +26,7 @@ ROUTES = [
     Route("/subscriptions/pause", acts.pause, methods=["POST"]),
     Route("/subscriptions/resume", acts.resume, methods=["POST"]),
     Route("/subscriptions/keep", acts.keep, methods=["POST"]),
+    Route("/subscriptions/portal", acts.manage, methods=["POST"]),
     Route("/session", session.show),
     Route("/session", session.start, methods=["POST"]),
     Route("/session", session.end, methods=["DELETE"]),

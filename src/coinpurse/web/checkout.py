@@ -14,6 +14,8 @@ HOME = "/subscriptions"
 async def show(request: Request) -> Response:
     """GET /checkout/{id}"""
     checkout = await checkouts.get_checkout(request.app.state.ctx, request.path_params["id"])
+    if checkout.provider != checkouts.MANUAL and checkout.status == "open":
+        return go(request, checkout.url if not _is_this(request, checkout) else HOME)
     return render(request, "checkout.html", checkout=checkout, back=_back(checkout))
 
 
@@ -21,14 +23,19 @@ async def pay(request: Request) -> Response:
     """POST /checkout/{id}: the test provider says "paid". Twice is as good as once (P2)."""
     check_site(request)
     checkout = await checkouts.pay_checkout(request.app.state.ctx, request.path_params["id"])
-    return go(request, _back(checkout), "paid")
+    return go(request, checkouts.way_back(_back(checkout), checkout.id, "done"))
 
 
 async def leave(request: Request) -> Response:
     """POST /checkout/{id}/leave: back without having bought anything."""
     check_site(request)
     checkout = await checkouts.get_checkout(request.app.state.ctx, request.path_params["id"])
-    return go(request, _back(checkout), None if checkout.status == "paid" else "not_paid")
+    return go(request, checkouts.way_back(_back(checkout), checkout.id, "left"))
+
+
+def _is_this(request: Request, checkout: checkouts.Checkout) -> bool:
+    """Whether a checkout has no page but this one: its provider hasn't opened it."""
+    return checkout.url.endswith(f"/checkout/{request.path_params['id']}")
 
 
 def _back(checkout: checkouts.Checkout) -> str:

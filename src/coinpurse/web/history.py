@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Literal
+from typing import Literal, cast
 
 from coinpurse.domain.credits import Charge, Entry
 from coinpurse.web import words
@@ -210,6 +210,47 @@ def _revoke(act: Act, charge: Charge | None) -> Line:
     return _plain(act, "gone", "Taken back", f"{words.credits(act.moved())} were taken back.{reason}")
 
 
+def _refund(act: Act, charge: Charge | None) -> Line:
+    """What became of a top-up's credits when its money went back, or is in dispute (P3)."""
+    taken, frozen, thawed, back = (act.moved(kind) for kind in ("revocation", "freeze", "thaw", "adjustment"))
+    said = [
+        (taken, "gone", "Refund", _taken(act, taken)),
+        (
+            frozen,
+            "gone",
+            "Payment in dispute",
+            f"The payment of your top-up is in dispute: {_are(frozen)} frozen until that is decided.",
+        ),
+        (back, "back", "Given back", f"A refund of your top-up did not go through: {_are(back)} back."),
+        (thawed, "back", "Dispute won", f"The dispute was won: {words.credits(thawed)} can be spent again."),
+    ]
+    told = [(tone, title, text) for count, tone, title, text in said if count]
+    tone, title, _ = told[0]
+    return _plain(act, cast(Tone, tone), title, " ".join(text for _, _, text in told))
+
+
+def _taken(act: Act, taken: int) -> str:
+    """Frozen credits are those of a dispute."""
+    disputed = any(e.kind == "revocation" and e.source == "frozen" for e in act.entries)
+    what = (
+        "The disputed payment of your top-up went back"
+        if disputed
+        else "The payment of your top-up was refunded"
+    )
+    return f"{what}: {words.credits(taken)} {'was' if taken == 1 else 'were'} taken back."
+
+
+def _are(count: int) -> str:
+    return f"{words.credits(count)} {'is' if count == 1 else 'are'}"
+
+
+def _repay(act: Act, charge: Charge | None) -> Line:
+    text = (
+        f"{words.credits(act.moved())} paid for earlier ones that were spent before their payment went back."
+    )
+    return _plain(act, "gone", "Paid what was owed", text)
+
+
 def _expire(act: Act, charge: Charge | None) -> Line:
     return _plain(
         act,
@@ -246,5 +287,7 @@ BUILDERS = {
     "topup": _grant,
     "reversal": _reverse,
     "revocation": _revoke,
+    "refund": _refund,
+    "repayment": _repay,
     "expiry": _expire,
 }

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from coinpurse.app.portal import Payments
 from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.credits import Balance, Subscription
 from coinpurse.web import words
+from coinpurse.web.reading import Overview
 
 Tone = Literal["good", "calm", "warn", "bad"]
 #: What a notice offers to do, by the name of the form in `_notices.html`.
-Offer = Literal["undo", "resume", "keep", "topup", "plans"]
+Offer = Literal["undo", "resume", "keep", "topup", "plans", "portal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,14 @@ def badge(subscription: Subscription | None, balance: Balance) -> Badge:
     return Badge("good", "Active")
 
 
-def notices(
-    catalog: Catalog, balance: Balance, main: Subscription | None, ended: Subscription | None
-) -> list[Notice]:
-    """At most two messages: more would not be read."""
-    found = [
-        *_of_payment(balance, main),
-        *_of_plan(catalog, balance, main, ended),
-        *_of_credits(balance, main),
+def notices(catalog: Catalog, found: Overview, support: str) -> list[Notice]:
+    """Everything that there is to say, the weightiest first. More than two would not be read."""
+    return [
+        *_of_payment(found.balance, found.main, found.payments, support),
+        *_of_topups(found.payments),
+        *_of_plan(catalog, found.balance, found.main, found.ended),
+        *_of_credits(found.balance, found.main),
     ]
-    return found[:2]
 
 
 STAYS = "Add-on credits never expire and stay in your account."
@@ -71,7 +71,20 @@ def _addon_stays(balance: Balance) -> str:
     return "Add-on credits can be spent at any time."
 
 
-def _of_payment(balance: Balance, main: Subscription | None) -> Iterator[Notice]:
+def _of_topups(payments: Payments) -> Iterator[Notice]:
+    for topup in payments.topups:
+        amount = words.credits(topup.credits)
+        if topup.status == "pending":
+            text = f"Your bank is still moving the money: {amount} will be added when it arrives."
+            yield Notice("calm", "A top-up is on its way", text)
+        else:
+            text = f"The payment for {amount} failed, so nothing was added. Try again, or pay another way."
+            yield Notice("warn", "A top-up did not go through", text, "topup")
+
+
+def _of_payment(
+    balance: Balance, main: Subscription | None, payments: Payments, support: str
+) -> Iterator[Notice]:
     monthly = balance.monthly
     if main is None:
         return
@@ -80,7 +93,14 @@ def _of_payment(balance: Balance, main: Subscription | None) -> Iterator[Notice]
         if monthly.frozen:
             kept = f"{words.credits(monthly.frozen)} are kept for you and come back"
         text = f"{kept} as soon as the payment is settled. {_addon_stays(balance)}"
-        yield Notice("bad", "A payment for your plan is missing", text)
+        yield Notice("bad", "A payment for your plan is missing", text, "portal" if payments.portal else None)
+    elif payments.late:
+        text = (
+            "We are checking with the payment provider why it has not been confirmed, reference "
+            f"{payments.late}. You need do nothing; if you have a question, {support} and name the reference."
+        )
+        have = " Your new monthly credits are here already." if monthly.provisional else ""
+        yield Notice("calm", "Your renewal takes longer than usual", text + have)
     elif monthly.renewing:
         text = "Your new monthly credits arrive as soon as the payment is confirmed, usually within minutes. "
         left = f"Until then the {words.credits(monthly.available)} of the last period can be spent."

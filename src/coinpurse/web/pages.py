@@ -13,7 +13,7 @@ from coinpurse.domain.catalog import Catalog, Plan
 from coinpurse.domain.credits import Interval, Period, Preview, Subscription
 from coinpurse.domain.errors import Conflict, Invalid, NotFound
 from coinpurse.domain.periods import month_start
-from coinpurse.web import answers, notices
+from coinpurse.web import answers, notices, returning
 from coinpurse.web.identity import Reader, reader
 from coinpurse.web.reading import Overview, overview, read_history
 from coinpurse.web.rendering import render
@@ -27,16 +27,21 @@ async def show(request: Request) -> Response:
     facts = answers.Facts(found.balance, found.main, found.renewed, request.app.state.brand.support)
     interval = request.query_params.get("interval") or (found.main.interval if found.main else "month")
     interval = "year" if interval == "year" else "month"
-    return render(
+    back = await returning.returned(ctx, who, request.query_params, facts.support)
+    page = render(
         request,
         "subscriptions.html",
         **_common(ctx, who, found),
+        note=back.note,
         badge=notices.badge(found.main, found.balance),
-        notices=notices.notices(ctx.catalog, found.balance, found.main, found.ended),
+        notices=[*back.notices, *notices.notices(ctx.catalog, found, facts.support)][:2],
         answers=answers.answers(facts),
         offers=offers(ctx.catalog, cast(Interval, interval), found.main),
         interval=interval,
     )
+    if back.refresh:
+        page.headers["Refresh"] = back.refresh
+    return page
 
 
 def _common(ctx: Context, who: Reader, found: Overview) -> dict[str, Any]:
@@ -132,4 +137,6 @@ async def previewed(ctx: Context, who: Reader, main: Subscription, plan: str, in
     try:
         return await ask(None if who.test or main.provider != "manual" else "at_renewal")
     except Conflict:
+        if main.provider != "manual":
+            raise
         return await ask("at_renewal")

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from coinpurse.app import accounts, grants, ledger, subscriptions, wallets
+from coinpurse.app import accounts, grants, ledger, portal, subscriptions, wallets
 from coinpurse.app.context import Context, Who
+from coinpurse.app.portal import Payments
 from coinpurse.domain.credits import Account, Balance, Charge, Entry, Grant, Subscription
 from coinpurse.web import history
 from coinpurse.web.answers import Renewed
@@ -36,6 +37,7 @@ class Overview:
     addons: list[Grant]
     history: History
     renewed: Renewed | None
+    payments: Payments
 
     @property
     def main(self) -> Subscription | None:
@@ -51,11 +53,12 @@ class Overview:
 async def overview(ctx: Context, who: Who, account: str) -> Overview:
     """Everything at once; the balance first, so that the account is up to date for the rest (T4)."""
     balance = await wallets.balance(ctx, who, account)
-    owner, all_of_them, given, past = await asyncio.gather(
+    owner, all_of_them, given, past, paid = await asyncio.gather(
         accounts.get_account(ctx, who, account),
         subscriptions.subscriptions(ctx, who, account),
         grants.grants(ctx, who, account),
         read_history(ctx, who, account),
+        portal.payments(ctx, who, account),
     )
     over = [one for one in all_of_them if one.status == "ended"]
     return Overview(
@@ -66,6 +69,7 @@ async def overview(ctx: Context, who: Who, account: str) -> Overview:
         addons=[grant for grant in given if grant.kind == "addon"],
         history=past,
         renewed=await _renewed(ctx, who, balance, past.acts),
+        payments=paid,
     )
 
 

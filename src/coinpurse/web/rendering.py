@@ -15,8 +15,6 @@ ASSETS = Assets(HERE / "static", "/static")
 NOTE = "coinpurse_note"
 #: What a page says once after something was done. The cookie carries the name only.
 NOTES = {
-    "paid": "Paid. Your credits are here.",
-    "not_paid": "Nothing was bought.",
     "cancelled": "Your plan is cancelled. You can undo this until it runs out.",
     "ended": "Your plan has ended.",
     "resumed": "Your plan goes on as before.",
@@ -60,9 +58,11 @@ def environment(*folders: Path) -> Environment:
 TEMPLATES = environment()
 
 
-def render(request: Request, template: str, status: int = 200, **context: Any) -> Response:
-    """A page. A note that was left by the request before is said once."""
-    note = NOTES.get(request.cookies.get(NOTE, ""))
+def render(
+    request: Request, template: str, status: int = 200, *, note: str | None = None, **context: Any
+) -> Response:
+    """A page, with a note of its own or the one that was left by the request before, which is said once."""
+    note = note or NOTES.get(request.cookies.get(NOTE, ""))
     page = TEMPLATES.get_template(template)
     response = HTMLResponse(page.render(brand=request.app.state.brand, note=note, **context), status)
     if NOTE in request.cookies:

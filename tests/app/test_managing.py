@@ -1,0 +1,114 @@
+"""Acts on subscriptions that a payment provider has sold: done there, followed here."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from app.conftest import WHO, Customer
+from coinpurse.app import subscriptions
+from coinpurse.domain.errors import Conflict, IdempotencyConflict, Invalid, Unavailable
+
+
+async def test_b3_cancel_and_undo(customer: Customer) -> None:
+    """The provider ends it with what is paid, and takes that back; nothing else changes."""
+    one = await customer.subscribed()
+    made = await subscriptions.cancel(customer.ctx, WHO, one.id, reason="too dear")
+    assert made.subscription.ends_at == one.paid_through
+    assert made.balance.monthly.available == 1000
+    assert customer.shop.till.subscriptions.popitem()[1]["cancelled"]
+
+
+async def test_b3_undo(customer: Customer) -> None:
+    """Undone there, undone here."""
+    one = await customer.subscribed()
+    await subscriptions.cancel(customer.ctx, WHO, one.id)
+    made = await subscriptions.resume(customer.ctx, WHO, one.id)
+    assert (made.subscription.ends_at, made.replayed) == (None, False)
+
+
+async def test_b4_cancel_now(customer: Customer) -> None:
+    """The monthly bucket ends now; another act on it is refused before the provider is asked."""
+    one = await customer.subscribed()
+    made = await subscriptions.cancel(customer.ctx, WHO, one.id, at="now")
+    assert (made.subscription.status, made.balance.monthly.available) == ("ended", 0)
+    asked = list(customer.shop.till.asked)
+    with pytest.raises(Conflict, match="has ended"):
+        await subscriptions.cancel(customer.ctx, WHO, one.id)
+    assert customer.shop.till.asked == asked
+
+
+async def test_b11_pause_and_resume(customer: Customer) -> None:
+    """Paused there and here, and taken up again."""
+    one = await customer.subscribed()
+    assert (await subscriptions.pause(customer.ctx, WHO, one.id)).subscription.status == "paused"
+    assert (await subscriptions.resume(customer.ctx, WHO, one.id)).subscription.status == "active"
+
+
+async def test_b5_change(customer: Customer) -> None:
+    """An upgrade brings the difference, going back waits for the renewal; the provider decides that."""
+    one = await customer.subscribed()
+    with pytest.raises(Invalid, match="leave the policy out"):
+        await subscriptions.change(customer.ctx, WHO, one.id, plan="studio", policy="restart")
+    preview = await subscriptions.preview(customer.ctx, WHO, one.id, plan="studio")
+    made = await subscriptions.change(customer.ctx, WHO, one.id, plan="studio")
+    assert made.balance.available == preview.available_after == 3000
+    back = await subscriptions.change(customer.ctx, WHO, one.id, plan="starter")
+    assert back.balance.available == 3000
+    assert back.subscription.pending_change
+    assert back.subscription.pending_change.at == one.paid_through
+
+
+async def test_b5_a_plan_without_a_price_there(customer: Customer) -> None:
+    """The refusal names the line of the catalog; the provider isn't asked."""
+    one = await customer.subscribed()
+    with pytest.raises(Invalid, match=r"plans\.starter\.prices\.year"):
+        await subscriptions.change(customer.ctx, WHO, one.id, plan="starter", interval="year")
+    assert "change" not in customer.shop.till.asked
+
+
+async def test_s8_a_repeated_key_asks_once(customer: Customer) -> None:
+    """A late retry doesn't do again what was undone since; it answers how the subscription stands, as a
+    replay. The key for something else is a conflict."""
+    one = await customer.subscribed()
+    first = await subscriptions.cancel(customer.ctx, WHO, one.id, key="c")
+    await subscriptions.resume(customer.ctx, WHO, one.id, key="r")
+    again = await subscriptions.cancel(customer.ctx, WHO, one.id, key="c")
+    assert (first.replayed, again.replayed, again.subscription.ends_at) == (False, True, None)
+    assert customer.shop.till.asked.count("cancel") == 1
+    with pytest.raises(IdempotencyConflict):
+        await subscriptions.pause(customer.ctx, WHO, one.id, key="c")
+
+
+async def test_s8_at_once(customer: Customer) -> None:
+    """The same request several times at once ends as one cancellation."""
+    one = await customer.subscribed()
+    made = await asyncio.gather(*(subscriptions.cancel(customer.ctx, WHO, one.id, key="c") for _ in range(4)))
+    assert {each.subscription.ends_at for each in made} == {one.paid_through}
+
+
+async def test_a_provider_that_is_down(customer: Customer) -> None:
+    """Nothing is changed, the key is not used up, and the refusal says what to do."""
+    one = await customer.subscribed()
+    customer.shop.till.down = True
+    with pytest.raises(Unavailable, match="Nothing was changed"):
+        await subscriptions.cancel(customer.ctx, WHO, one.id, key="c")
+    assert (await subscriptions.get_subscription(customer.ctx, WHO, one.id)).ends_at is None
+    customer.shop.till.down = False
+    assert (await subscriptions.cancel(customer.ctx, WHO, one.id, key="c")).subscription.ends_at
+
+
+async def test_a_provider_that_is_not_configured(customer: Customer) -> None:
+    """A process without it says which setting is missing, and changes nothing."""
+    one = await customer.subscribed()
+    bare = replace(customer.ctx, providers={})
+    with pytest.raises(Conflict, match="COINPURSE_STRIPE_API_KEY"):
+        await subscriptions.pause(bare, WHO, one.id)
+    assert (await subscriptions.get_subscription(customer.ctx, WHO, one.id)).status == "active"
+
+
+async def test_payments_come_from_the_provider(customer: Customer) -> None:
+    """Recording one by hand is refused: it would be counted twice."""
+    one = await customer.subscribed()
+    with pytest.raises(Conflict, match="collects"):
+        await subscriptions.pay(customer.ctx, WHO, one.id)

@@ -1,0 +1,265 @@
+"""Buying and managing through a payment provider, as the pages lead through it, without JavaScript."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from coinpurse.app import billing, wallets
+from coinpurse.app.context import Context
+from coinpurse.domain.facts import Fact, Paid, Purchase, Returned
+from coinpurse.domain.periods import month_start
+from coinpurse.settings import Settings
+from coinpurse.wiring import open_context
+from shop import Shop, open_shop
+from web.helpers import START, TESTER, Browser, Open, Page, customer, later, numbers, spend, subscriber
+
+CATALOG = """
+[plans.starter]
+name = "Starter"
+monthly_credits = 1000
+prices.month = { amount = "12.00", currency = "usd", stripe = "price_starter_month" }
+[plans.studio]
+name = "Studio"
+monthly_credits = 3000
+prices.month = { amount = "30.00", currency = "usd", stripe = "price_studio_month" }
+[packs.small]
+name = "500 credits"
+credits = 500
+price = { amount = "6.00", currency = "usd", stripe = "price_small" }
+[policies]
+clawback = "debt"
+"""
+
+
+@pytest_asyncio.fixture
+async def shop() -> AsyncIterator[Shop]:
+    """A payment provider over real HTTP."""
+    async with open_shop() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the shop sells."""
+    path = tmp_path_factory.mktemp("catalog") / "coinpurse.toml"
+    path.write_text(CATALOG, "utf-8")
+    return path
+
+
+@pytest_asyncio.fixture
+async def ctx(module_database_url: str, catalog: Path, tmp_path: Path, shop: Shop) -> AsyncIterator[Context]:
+    """The app, with the shop as its payment provider."""
+    settings = replace(
+        Settings.from_env({}),
+        database_url=module_database_url,
+        catalog=catalog,
+        home=tmp_path,
+        public_url="http://purse.test",
+    )
+    async with open_context(settings) as opened:
+        yield replace(opened, providers={"stripe": shop})
+
+
+async def tell(ctx: Context, *facts: Fact) -> None:
+    """The provider's event arrives."""
+    assert (await billing.apply(ctx, "stripe", facts, test=True)).status == "applied"
+
+
+async def go_and_pay(browser: Browser, shop: Shop, way: str = "card") -> tuple[str, str]:
+    """Presses the pack's button and pays at the shop: the checkout there, and the path that leads back."""
+    page = await browser.press(await browser.open(), "$6.00")
+    assert "You are being led on." in page.text
+    id, there = list(shop.till.checkouts.items())[-1]
+    await shop.http.post(f"/pay/{id}", data={"way": way})
+    return id, there["success_url"].removeprefix("http://purse.test")
+
+
+def topup(account: str, name: str, state: str = "paid") -> Purchase:
+    """A top-up as the provider tells of it."""
+    return Purchase(
+        purchase=f"cs_{account}_{name}",
+        state=state,  # type: ignore[arg-type]
+        pack="small",
+        amount=600,
+        payment=f"pi_{account}_{name}",
+        account=account,
+    )
+
+
+def returned(account: str, name: str, dispute: str | None = None, **more: Any) -> Returned:
+    """Its money went back."""
+    named = f"{dispute}_{account}" if dispute else None
+    return Returned(payment=f"pi_{account}_{name}", total=600, dispute=named, **more)
+
+
+async def test_back_before_the_event(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """Until the provider has told, the page thanks and looks again by itself; then the credits are there."""
+    browser = await open_browser(await customer(ctx))
+    id, back = await go_and_pay(browser, shop)
+    answer = await browser.client.get(back)
+    page = Page(answer.text)
+    assert "Thank you. Your credits are on the way" in page.text
+    assert "Paid." not in page.text
+    assert "500 credits to spend" not in page.text
+    pause, _, again = answer.headers["refresh"].partition("; url=")
+    assert (int(pause), again) == (2, back + "&look=1")
+    await tell(ctx, *shop.told(id))
+    answer = await browser.client.get(again)
+    assert "Paid. Your credits are here." in Page(answer.text).text
+    assert "500 credits to spend" in Page(answer.text).text
+    assert "refresh" not in answer.headers
+
+
+async def test_the_event_never_comes(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """After some minutes the page stops looking, and says what to name when asking."""
+    browser = await open_browser(await customer(ctx))
+    _, back = await go_and_pay(browser, shop)
+    answer = await browser.client.get(back + "&look=25")
+    assert "refresh" not in answer.headers
+    assert "more than an hour, write to help@kreator.test and name co_" in Page(answer.text).text
+
+
+async def test_left_without_buying(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """Who leaves has bought nothing, and reads that."""
+    browser = await open_browser(await customer(ctx))
+    await browser.press(await browser.open(), "$6.00")
+    ((_, there),) = shop.till.checkouts.items()
+    page = await browser.open(there["cancel_url"].removeprefix("http://purse.test"))
+    assert "Nothing was bought." in page.text
+
+
+async def test_anothers_checkout_says_nothing(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """The address of somebody else's checkout tells nothing of it."""
+    _, back = await go_and_pay(await open_browser(await customer(ctx)), shop)
+    page = await (await open_browser(await customer(ctx))).open(back)
+    assert "Thank you" not in page.text
+
+
+async def test_p1_the_bank_takes_its_time(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """A pending top-up is said, on the way back and later; a failed one until another went well."""
+    account = await customer(ctx)
+    browser = await open_browser(account)
+    id, back = await go_and_pay(browser, shop, "bank")
+    await tell(ctx, *shop.told(id))
+    for path in (back, "/subscriptions"):
+        page = await browser.open(path)
+        assert "Your bank is still moving the money: 500 credits will be added" in page.text
+        assert "Thank you" not in page.text
+    shop.till.checkouts[id]["state"] = "failed"
+    await tell(ctx, *shop.told(id))
+    assert "The payment for 500 credits failed, so nothing was added." in (await browser.open()).text
+    id, _ = await go_and_pay(browser, shop)
+    await tell(ctx, *shop.told(id))
+    assert "did not go through" not in (await browser.open()).text
+
+
+async def test_the_portal(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """Whoever bought something finds the way to cards and invoices."""
+    browser = await open_browser(await customer(ctx))
+    assert "Manage payment method" not in (await browser.open()).text
+    await go_and_pay(browser, shop)
+    form = (await browser.open()).form("Manage payment method and invoices")
+    answer = await browser.client.post(form.action, data=form.fields)
+    assert answer.headers["refresh"].startswith(f"0; url={shop.till.url}/portal/cus_{browser.account}?back=")
+
+
+async def test_a_plan_from_first_to_last(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """Bought, upgraded, cancelled and undone at the provider, all from the pages."""
+    browser = await open_browser(await customer(ctx))
+    page = await browser.open("/subscriptions/plan?plan=starter&interval=month")
+    await browser.press(page, "Go to payment")
+    ((id, there),) = shop.till.checkouts.items()
+    page = await browser.open(there["success_url"].removeprefix("http://purse.test"))
+    assert "Thank you. Your plan is on the way" in page.text
+    told = [
+        replace(f, start=START, end=month_start(START, 1)) if isinstance(f, Paid) else f
+        for f in shop.told(id)
+    ]
+    await tell(ctx, *told)
+    page = await browser.open("/subscriptions/plan?plan=studio&interval=month")
+    page = await browser.press(page, "Change now")
+    assert "3,000 of 3,000 monthly credits left" in page.text
+    page = await browser.press(await browser.open("/subscriptions/cancel"), "Cancel on 28 February 2026")
+    assert "Until 28 February 2026, 10:00 UTC everything stays as it is" in page.text
+    page = await browser.press(page, "Undo the cancellation")
+    assert "Your plan goes on as before." in page.text
+    assert shop.till.asked == ["check_out", "change", "cancel", "resume"]
+    shop.till.down = True
+    page = await browser.press(await browser.open("/subscriptions/pause"), "Pause my plan", status=503)
+    assert "Nothing was changed here." in page.text
+
+
+async def test_t7_a_late_renewal_names_its_reference(ctx: Context, open_browser: Open) -> None:
+    """A renewal that is late is being looked into, under a name that support finds."""
+    account = await customer(ctx)
+    line = Paid(
+        subscription=f"sub_{account}",
+        line=f"il_{account}",
+        plan="starter",
+        interval="month",
+        start=START,
+        end=month_start(START, 1),
+        account=account,
+    )
+    await tell(ctx, line)
+    await later(ctx, account, months=1, hours=1)
+    page = await (await open_browser(account)).open()
+    assert (
+        f"We are checking with the payment provider why it has not been confirmed, reference sub_{account}."
+        in page.text
+    )
+    assert "Your new monthly credits are here already." in page.text
+    kept_here, _ = await subscriber(ctx)
+    await later(ctx, kept_here, months=1, hours=1)
+    assert "The payment is being confirmed" in (await (await open_browser(kept_here)).open()).text
+
+
+async def test_p3_the_history_of_money_that_went_back(ctx: Context, open_browser: Open) -> None:
+    """Refunds, refunds that failed, and what was owed are told in words, and add up."""
+    account = await customer(ctx)
+    await tell(ctx, topup(account, "a"))
+    await spend(ctx, account, 400)
+    await later(ctx, account, hours=1)
+    await tell(ctx, returned(account, "a", refunded=200))
+    await later(ctx, account, hours=2)
+    await tell(ctx, returned(account, "a", refunded=60))
+    await later(ctx, account, hours=3)
+    await tell(ctx, returned(account, "a", refunded=600))
+    await later(ctx, account, hours=4)
+    await tell(ctx, topup(account, "b"))
+    text = (await (await open_browser(account)).open("/subscriptions/history")).text
+    assert "Refund The payment of your top-up was refunded: 100 credits were taken back. −100 0 left" in text
+    assert "Given back A refund of your top-up did not go through: 50 credits are back. +50 50 left" in text
+    assert (
+        "Paid what was owed 400 credits paid for earlier ones that were spent before their payment went back."
+        " −400 100 left" in text
+    )
+    assert (await wallets.balance(ctx, TESTER, account)).available == 100
+
+
+async def test_p3_the_history_of_a_dispute(ctx: Context, open_browser: Open) -> None:
+    """Opened: frozen; won: back; another one, lost: gone."""
+    account = await customer(ctx)
+    await tell(ctx, topup(account, "a"))
+    await spend(ctx, account, 100)
+    for hours, said in enumerate(
+        (
+            returned(account, "a", "dp_1", disputed=600),
+            returned(account, "a", "dp_1", disputed=0, lost=0),
+            returned(account, "a", "dp_2", disputed=600),
+            returned(account, "a", "dp_2", disputed=0, lost=600),
+        ),
+        1,
+    ):
+        await later(ctx, account, hours=hours)
+        await tell(ctx, said)
+    text = (await (await open_browser(account)).open("/subscriptions/history")).text
+    frozen = "Payment in dispute The payment of your top-up is in dispute: 400 credits are frozen until"
+    assert text.count(frozen) == 2
+    assert "Dispute won The dispute was won: 400 credits can be spent again. +400 400 left" in text
+    gone = "Refund The disputed payment of your top-up went back: 400 credits were taken back. 0 0 left"
+    assert gone in text, numbers(text)
