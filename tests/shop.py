@@ -1,265 +1,146 @@
-"""A payment provider for tests: a small web shop over real HTTP, and the adapter that talks to it.
-
-It has what the port asks for and nothing more: checkouts with a page, subscriptions, a portal.
-"""
+"""Stripe for tests of buying: the simulator behind real HTTP. What it tells waits until a test lets it
+arrive."""
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from coinpurse.domain.facts import Fact, Paid, Purchase, PurchaseState, Standing
-from coinpurse.domain.periods import month_start
-from coinpurse.domain.ports import Buyer, Found, Item, Notice, Opened, ProviderError
+from coinpurse.app import billing
+from coinpurse.app.context import Context
+from coinpurse.domain.ports import NotOurs
+from coinpurse.settings import ProviderSettings, Settings
+from coinpurse.simulator import Delivery, Simulator
+from coinpurse.simulator.courier import Courier
+from coinpurse.simulator.server import create_app
 
-MONTHS = {"month": 1, "year": 12}
-_numbers = itertools.count(1)  # several shops sell into one database
-Json = dict[str, Any]
-
-
-class Till:
-    """The shop's side: what it has sold, and the pages on which people pay."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.down = False
-        self.asked: list[str] = []
-        self.checkouts: dict[str, Json] = {}
-        self.subscriptions: dict[str, Json] = {}
-        self.app = Starlette(
-            routes=[
-                Route("/api/checkouts", self.open, methods=["POST"]),
-                Route("/api/portals", self.portal, methods=["POST"]),
-                Route("/api/subscriptions/{id}/{act}", self.act, methods=["POST"]),
-                Route("/pay/{id}", self.page),
-                Route("/pay/{id}", self.pay, methods=["POST"]),
-                Route("/portal/{customer}", self.cards),
-            ]
-        )
-
-    async def open(self, request: Request) -> Response:
-        """Opens a checkout, the same one for the same reference."""
-        body = await self._read(request, "check_out")
-        for known in self.checkouts.values():
-            if known["reference"] == body["reference"]:
-                return JSONResponse(known)
-        made = body | {"id": f"cs_{next(_numbers)}", "state": "open"}
-        made["customer"] = body["customer"] or f"cus_{body['account']}"
-        self.checkouts[made["id"]] = made
-        return JSONResponse(made)
-
-    async def portal(self, request: Request) -> Response:
-        """Where a customer's cards are."""
-        body = await self._read(request, "portal")
-        return JSONResponse({"url": f"{self.url}/portal/{body['customer']}?back={body['return_url']}"})
-
-    async def act(self, request: Request) -> Response:
-        """Changes a subscription, and answers how it stands."""
-        body = await self._read(request, request.path_params["act"])
-        self.subscriptions[request.path_params["id"]] |= body
-        return JSONResponse(self.subscriptions[request.path_params["id"]])
-
-    async def page(self, request: Request) -> Response:
-        """Where people pay."""
-        sold = self.checkouts[request.path_params["id"]]
-        ways = "".join(
-            f'<button name="way" value="{way}">{words}</button>'
-            for way, words in (("card", "Pay by card"), ("bank", "Pay by bank"))
-        )
-        return HTMLResponse(
-            f"<title>Till</title><h1>{sold['price']}</h1><form method=post>{ways}</form>"
-            f'<a href="{sold["cancel_url"].replace("&", "&amp;")}">Back to the app</a>'
-        )
-
-    async def pay(self, request: Request) -> Response:
-        """Somebody pays: by card at once, by bank in some days."""
-        sold = self.checkouts[request.path_params["id"]]
-        sold["state"] = "paid" if (await request.form())["way"] == "card" else "pending"
-        return RedirectResponse(sold["success_url"], 303)
-
-    async def cards(self, request: Request) -> Response:
-        """A customer's own page."""
-        back = request.query_params["back"]
-        return HTMLResponse(f'<title>Till</title><h1>Your cards</h1><a href="{back}">Back</a>')
-
-    async def _read(self, request: Request, what: str) -> Json:
-        self.asked.append(what)
-        if self.down:
-            raise ConnectionAbortedError("the till is down")
-        body: Json = await request.json()
-        return body
+START = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
+CATALOG = """
+[plans.starter]
+name = "Starter"
+monthly_credits = 1000
+prices.month = {{ amount = "12.00", currency = "usd", stripe = "{0}" }}
+prices.year = {{ amount = "120.00", currency = "usd" }}
+[plans.studio]
+name = "Studio"
+monthly_credits = 3000
+prices.month = {{ amount = "30.00", currency = "usd", stripe = "{1}" }}
+[packs.small]
+name = "500 credits"
+credits = 500
+price = {{ amount = "6.00", currency = "usd", stripe = "{2}" }}
+[packs.unsold]
+name = "Unsold"
+credits = 5
+price = {{ amount = "1.00", currency = "usd", paddle = "pri_1" }}
+[policies]
+clawback = "debt"
+"""
+_seeds = itertools.count(1)  # one seed is one history: several shops sell into one database
 
 
 class Shop:
-    """The adapter: `domain.ports.Provider` over HTTP, under the name of a provider that the catalog knows."""
+    """The simulator and its side door. Its clock starts where those of the tests' accounts do."""
 
-    name = "stripe"
-    can_ask = True
+    def __init__(self) -> None:
+        self.sim = Simulator(seed=next(_seeds), start=START)
+        self.secret = self.sim.listen("https://credits.example/v1/webhooks/stripe")
+        self.told: list[Delivery] = []
+        self.asked: list[str] = []
+        self.down = False
+        self.url = ""
+        self._app = create_app(self.sim, courier=Courier(self.sim, self._hold))
+        prices = (self._price(1200, "month"), self._price(3000, "month"), self._price(600, None))
+        self.catalog = CATALOG.format(*prices)
 
-    def __init__(self, till: Till) -> None:
-        self.till = till
-        self.http = httpx.AsyncClient(base_url=till.url, timeout=5)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.asked.append(f"{scope['method']} {scope['path']}")
+            if self.down:
+                return await Response("out of order", 503)(scope, receive, send)
+        await self._app(scope, receive, send)
 
-    async def check_out(
-        self, buyer: Buyer, item: Item, *, reference: str, success_url: str, cancel_url: str
-    ) -> Opened:
-        """Opens a page for paying."""
-        made = await self._post(
-            "checkouts",
-            reference=reference,
-            price=item.price,
-            pack=item.pack,
-            plan=item.plan,
-            interval=item.interval,
-            account=buyer.account,
-            customer=buyer.customer,
-            success_url=success_url,
-            cancel_url=cancel_url,
-        )
-        url = f"{self.till.url}/pay/{made['id']}"
-        expires_at = datetime.now(UTC) + timedelta(days=1)
-        return Opened(url=url, reference=made["id"], customer=made["customer"], expires_at=expires_at)
+    async def _hold(self, delivery: Delivery) -> int:
+        self.told.append(delivery)
+        return 200
 
-    async def portal(self, customer: str, *, return_url: str) -> Opened:
-        """Opens a page of cards."""
-        made = await self._post("portals", customer=customer, return_url=return_url)
-        return Opened(url=made["url"], reference=customer)
-
-    async def cancel(
-        self, subscription: str, *, at: Literal["period_end", "now"], now: datetime
-    ) -> list[Fact]:
-        """Cancels."""
-        wanted = {"state": "ended"} if at == "now" else {"cancelled": True}
-        return self._standing(await self._post(f"subscriptions/{subscription}/cancel", **wanted), now)
-
-    async def resume(self, subscription: str, *, now: datetime) -> list[Fact]:
-        """Undoes a cancellation, ends a pause."""
-        wanted = {"cancelled": False, "paused": False}
-        return self._standing(await self._post(f"subscriptions/{subscription}/resume", **wanted), now)
-
-    async def pause(self, subscription: str, *, now: datetime) -> list[Fact]:
-        """Stops collecting."""
-        return self._standing(await self._post(f"subscriptions/{subscription}/pause", paused=True), now)
-
-    async def change(self, subscription: str, *, price: str, now: datetime) -> list[Fact]:
-        """Another plan: prices are called `price_PLAN_INTERVAL` here."""
-        _, plan, interval = price.split("_")
-        act = f"subscriptions/{subscription}/change"
-        return self._standing(await self._post(act, plan=plan, interval=interval), now)
-
-    def told(self, id: str) -> list[Fact]:
-        """What the shop's events say of a checkout and what came of it."""
-        sold = self.till.checkouts[id]
-        if sold["pack"]:
-            return [self._purchase(sold, sold["state"])]
-        now = datetime.now(UTC)
-        start = now.replace(microsecond=0)
-        kept = {name: sold[name] for name in ("plan", "interval", "account", "customer")}
-        self.till.subscriptions[f"sub_{id}"] = kept | {"id": f"sub_{id}", "state": "active"}
-        paid = Paid(
-            subscription=f"sub_{id}",
-            line=f"il_{id}",
-            start=start,
-            end=month_start(start, MONTHS[sold["interval"]]),
-            payment=f"pi_{id}",
-            **kept,
-        )
-        return [paid, *self._standing(self.till.subscriptions[f"sub_{id}"], now)]
-
-    def _purchase(self, sold: Json, state: PurchaseState) -> Purchase:
-        return Purchase(
-            purchase=sold["id"],
-            state=state,
-            pack=sold["pack"],
-            amount=600,
-            payment=f"pi_{sold['id']}",
-            customer=sold["customer"],
-            account=sold["account"],
-        )
-
-    def _standing(self, one: Json, now: datetime) -> list[Fact]:
-        cancelled = bool(one.get("cancelled"))
-        return [
-            Standing(
-                subscription=one["id"],
-                as_of=now,
-                state=one["state"],
-                plan=one["plan"],
-                interval=one["interval"],
-                customer=one["customer"],
-                account=one["account"],
-                ends_at=datetime(2020, 1, 1, tzinfo=UTC) if cancelled else None,  # or what is paid, if later
-                ends_with_period=cancelled,
-                paused=bool(one.get("paused")),
-            )
-        ]
-
-    async def _post(self, path: str, **body: object) -> Json:
-        try:
-            answer = await self.http.post(f"/api/{path}", json=body)
-        except httpx.TransportError as error:
-            raise ProviderError(f"The shop can't be reached ({type(error).__name__}).") from error
-        if answer.is_server_error:
-            raise ProviderError(f"The shop answered {answer.status_code}.")
-        made: Json = answer.json()
+    def _price(self, amount: int, interval: str | None) -> str:
+        product = self.sim.call("POST", "/v1/products", {"name": "Credits"})
+        params = {"unit_amount": amount, "currency": "usd", "product": product["id"]}
+        recurring = {"recurring": {"interval": interval}} if interval else {}
+        made: str = self.sim.call("POST", "/v1/prices", {**params, **recurring})["id"]
         return made
 
-    async def close(self) -> None:
-        """Lets go of connections."""
-        await self.http.aclose()
+    def settings(self, database_url: str, folder: Path) -> Settings:
+        """Those of a deployment that sells here."""
+        catalog = folder / "coinpurse.toml"
+        catalog.write_text(self.catalog, "utf-8")
+        stripe = ProviderSettings(api_key="sk_test_1", webhook_secrets=(self.secret,), api_base=self.url)
+        return replace(
+            Settings.from_env({}),
+            database_url=database_url,
+            catalog=catalog,
+            home=folder,
+            public_url="http://purse.test",
+            stripe=stripe,
+        )
 
-    def verify(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Notice:
-        """Nothing is delivered: tests apply what the shop has told."""
-        raise NotImplementedError
+    @property
+    def sessions(self) -> list[dict[str, Any]]:
+        """All checkouts that were opened here, oldest first."""
+        return list(self.sim.world.tables.sessions)
 
-    async def facts(self, notice: Notice, body: bytes, now: datetime) -> list[Fact]:
-        """As `verify`."""
-        raise NotImplementedError
+    @property
+    def subscription(self) -> dict[str, Any]:
+        """The latest subscription that was sold here."""
+        found: dict[str, Any] = list(self.sim.world.tables.subscriptions)[-1]
+        return found
 
-    async def look_up(self, subscription: str, now: datetime) -> list[Fact]:
-        """How it stands."""
-        return self._standing(self.till.subscriptions[subscription], now)
+    def changes(self) -> int:
+        """How often anything of a subscription was asked to be changed."""
+        return sum(not one.startswith("GET") and "/subscriptions/" in one for one in self.asked)
 
-    async def changes(self, since: datetime, until: datetime) -> AsyncIterator[Found]:
-        """Nothing to find."""
-        found: Sequence[Found] = ()
-        for one in found:
-            yield one
+    async def press(self, url: str, act: str) -> str:
+        """Presses a button on a page here, and answers where that leads."""
+        async with httpx.AsyncClient() as browser:
+            answer = await browser.post(url, data={"act": act})
+        return str(answer.headers.get("location", ""))
 
-    async def buy(self, buyer: Buyer, item: Item, *, amount: int, currency: str, reference: str) -> Purchase:
-        """Not for sale without a customer."""
-        raise ProviderError("The shop sells nothing off-session.", passing=False)
-
-    async def hasten(self, notice: Notice, body: bytes) -> None:
-        """Nothing to hasten."""
+    async def deliver(self, ctx: Context) -> None:
+        """Lets everything arrive that was told so far, and waits until it has been acted on."""
+        provider = ctx.providers["stripe"]
+        while self.told:
+            delivery = self.told.pop(0)
+            now = datetime.now(UTC)
+            notice = provider.verify(delivery.body, delivery.headers(int(time.time())), now)
+            try:
+                facts = await provider.facts(notice, delivery.body, now)
+            except NotOurs:
+                continue
+            applied = await billing.apply(ctx, "stripe", facts, test=notice.test)
+            assert applied.status == "applied", applied.outcome
 
 
 @asynccontextmanager
 async def open_shop() -> AsyncIterator[Shop]:
-    """A shop while it is open, on a port of its own."""
-    till = Till()
-    async with listening(till.app) as till.url:
-        shop = Shop(till)
-        yield shop
-        await shop.close()
-
-
-@asynccontextmanager
-async def listening(app: Any) -> AsyncIterator[str]:
-    """An application while it is served, in this event loop: its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+    """A shop while it is open, on a port of its own, in this event loop."""
+    shop = Shop()
+    server = uvicorn.Server(uvicorn.Config(shop, port=0, log_level="warning", access_log=False))
     running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    shop.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    shop.sim.world.base_url = shop.url
+    yield shop
     server.should_exit = True
     await running

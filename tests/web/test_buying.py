@@ -5,34 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from coinpurse.app import billing, wallets
 from coinpurse.app.context import Context
 from coinpurse.domain.facts import Fact, Paid, Purchase, Returned
 from coinpurse.domain.periods import month_start
-from coinpurse.settings import Settings
 from coinpurse.wiring import open_context
 from shop import Shop, open_shop
 from web.helpers import START, TESTER, Browser, Open, Page, customer, later, numbers, spend, subscriber
-
-CATALOG = """
-[plans.starter]
-name = "Starter"
-monthly_credits = 1000
-prices.month = { amount = "12.00", currency = "usd", stripe = "price_starter_month" }
-[plans.studio]
-name = "Studio"
-monthly_credits = 3000
-prices.month = { amount = "30.00", currency = "usd", stripe = "price_studio_month" }
-[packs.small]
-name = "500 credits"
-credits = 500
-price = { amount = "6.00", currency = "usd", stripe = "price_small" }
-[policies]
-clawback = "debt"
-"""
 
 
 @pytest_asyncio.fixture
@@ -42,26 +23,11 @@ async def shop() -> AsyncIterator[Shop]:
         yield opened
 
 
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the shop sells."""
-    path = tmp_path_factory.mktemp("catalog") / "coinpurse.toml"
-    path.write_text(CATALOG, "utf-8")
-    return path
-
-
 @pytest_asyncio.fixture
-async def ctx(module_database_url: str, catalog: Path, tmp_path: Path, shop: Shop) -> AsyncIterator[Context]:
+async def ctx(module_database_url: str, tmp_path: Path, shop: Shop) -> AsyncIterator[Context]:
     """The app, with the shop as its payment provider."""
-    settings = replace(
-        Settings.from_env({}),
-        database_url=module_database_url,
-        catalog=catalog,
-        home=tmp_path,
-        public_url="http://purse.test",
-    )
-    async with open_context(settings) as opened:
-        yield replace(opened, providers={"stripe": shop})
+    async with open_context(shop.settings(module_database_url, tmp_path)) as opened:
+        yield opened
 
 
 async def tell(ctx: Context, *facts: Fact) -> None:
@@ -69,13 +35,17 @@ async def tell(ctx: Context, *facts: Fact) -> None:
     assert (await billing.apply(ctx, "stripe", facts, test=True)).status == "applied"
 
 
-async def go_and_pay(browser: Browser, shop: Shop, way: str = "card") -> tuple[str, str]:
-    """Presses the pack's button and pays at the shop: the checkout there, and the path that leads back."""
+async def go_and_pay(browser: Browser, shop: Shop, act: str = "pay") -> str:
+    """Presses the pack's button, and one at the shop: the path that leads back."""
     page = await browser.press(await browser.open(), "$6.00")
     assert "You are being led on." in page.text
-    id, there = list(shop.till.checkouts.items())[-1]
-    await shop.http.post(f"/pay/{id}", data={"way": way})
-    return id, there["success_url"].removeprefix("http://purse.test")
+    return await press(shop, act)
+
+
+async def press(shop: Shop, act: str) -> str:
+    """Presses a button of the latest checkout at the shop: the path that leads back."""
+    url: str = shop.sessions[-1]["url"]
+    return (await shop.press(url, act)).removeprefix("http://purse.test")
 
 
 def topup(account: str, name: str, state: str = "paid") -> Purchase:
@@ -99,7 +69,7 @@ def returned(account: str, name: str, dispute: str | None = None, **more: Any) -
 async def test_back_before_the_event(ctx: Context, shop: Shop, open_browser: Open) -> None:
     """Until the provider has told, the page thanks and looks again by itself; then the credits are there."""
     browser = await open_browser(await customer(ctx))
-    id, back = await go_and_pay(browser, shop)
+    back = await go_and_pay(browser, shop)
     answer = await browser.client.get(back)
     page = Page(answer.text)
     assert "Thank you. Your credits are on the way" in page.text
@@ -107,7 +77,7 @@ async def test_back_before_the_event(ctx: Context, shop: Shop, open_browser: Ope
     assert "500 credits to spend" not in page.text
     pause, _, again = answer.headers["refresh"].partition("; url=")
     assert (int(pause), again) == (2, back + "&look=1")
-    await tell(ctx, *shop.told(id))
+    await shop.deliver(ctx)
     answer = await browser.client.get(again)
     assert "Paid. Your credits are here." in Page(answer.text).text
     assert "500 credits to spend" in Page(answer.text).text
@@ -117,7 +87,7 @@ async def test_back_before_the_event(ctx: Context, shop: Shop, open_browser: Ope
 async def test_the_event_never_comes(ctx: Context, shop: Shop, open_browser: Open) -> None:
     """After some minutes the page stops looking, and says what to name when asking."""
     browser = await open_browser(await customer(ctx))
-    _, back = await go_and_pay(browser, shop)
+    back = await go_and_pay(browser, shop)
     answer = await browser.client.get(back + "&look=25")
     assert "refresh" not in answer.headers
     assert "more than an hour, write to help@kreator.test and name co_" in Page(answer.text).text
@@ -126,34 +96,45 @@ async def test_the_event_never_comes(ctx: Context, shop: Shop, open_browser: Ope
 async def test_left_without_buying(ctx: Context, shop: Shop, open_browser: Open) -> None:
     """Who leaves has bought nothing, and reads that."""
     browser = await open_browser(await customer(ctx))
-    await browser.press(await browser.open(), "$6.00")
-    ((_, there),) = shop.till.checkouts.items()
-    page = await browser.open(there["cancel_url"].removeprefix("http://purse.test"))
+    page = await browser.open(await go_and_pay(browser, shop, "cancel"))
     assert "Nothing was bought." in page.text
 
 
 async def test_anothers_checkout_says_nothing(ctx: Context, shop: Shop, open_browser: Open) -> None:
     """The address of somebody else's checkout tells nothing of it."""
-    _, back = await go_and_pay(await open_browser(await customer(ctx)), shop)
+    back = await go_and_pay(await open_browser(await customer(ctx)), shop)
     page = await (await open_browser(await customer(ctx))).open(back)
     assert "Thank you" not in page.text
+
+
+async def test_the_test_checkouts_page_leads_on(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """Under our own address a checkout leads to the provider's page while it is open, and has no button."""
+    browser = await open_browser(await customer(ctx))
+    await browser.press(await browser.open(), "$6.00")
+    own = "/checkout/" + shop.sessions[-1]["metadata"]["coinpurse_checkout"]
+    assert shop.sessions[-1]["url"] in (await browser.client.get(own)).headers["refresh"]
+    assert (await browser.client.post(own)).status_code == 409
+    await press(shop, "pay")
+    await shop.deliver(ctx)
+    page = await browser.open(own)
+    assert "500 credits: paid" in page.text
+    assert (page.forms, "No payment provider" in page.text) == ([], False)
 
 
 async def test_p1_the_bank_takes_its_time(ctx: Context, shop: Shop, open_browser: Open) -> None:
     """A pending top-up is said, on the way back and later; a failed one until another went well."""
     account = await customer(ctx)
     browser = await open_browser(account)
-    id, back = await go_and_pay(browser, shop, "bank")
-    await tell(ctx, *shop.told(id))
+    back = await go_and_pay(browser, shop, "debit")
+    await shop.deliver(ctx)
     for path in (back, "/subscriptions"):
         page = await browser.open(path)
         assert "Your bank is still moving the money: 500 credits will be added" in page.text
         assert "Thank you" not in page.text
-    shop.till.checkouts[id]["state"] = "failed"
-    await tell(ctx, *shop.told(id))
+    await tell(ctx, replace(topup(account, "a", "failed"), purchase=shop.sessions[-1]["id"]))
     assert "The payment for 500 credits failed, so nothing was added." in (await browser.open()).text
-    id, _ = await go_and_pay(browser, shop)
-    await tell(ctx, *shop.told(id))
+    await go_and_pay(browser, shop)
+    await shop.deliver(ctx)
     assert "did not go through" not in (await browser.open()).text
 
 
@@ -164,7 +145,7 @@ async def test_the_portal(ctx: Context, shop: Shop, open_browser: Open) -> None:
     await go_and_pay(browser, shop)
     form = (await browser.open()).form("Manage payment method and invoices")
     answer = await browser.client.post(form.action, data=form.fields)
-    assert answer.headers["refresh"].startswith(f"0; url={shop.till.url}/portal/cus_{browser.account}?back=")
+    assert answer.headers["refresh"].startswith(f"0; url={shop.url}/portal/")
 
 
 async def test_a_plan_from_first_to_last(ctx: Context, shop: Shop, open_browser: Open) -> None:
@@ -172,23 +153,20 @@ async def test_a_plan_from_first_to_last(ctx: Context, shop: Shop, open_browser:
     browser = await open_browser(await customer(ctx))
     page = await browser.open("/subscriptions/plan?plan=starter&interval=month")
     await browser.press(page, "Go to payment")
-    ((id, there),) = shop.till.checkouts.items()
-    page = await browser.open(there["success_url"].removeprefix("http://purse.test"))
+    page = await browser.open(await press(shop, "pay"))
     assert "Thank you. Your plan is on the way" in page.text
-    told = [
-        replace(f, start=START, end=month_start(START, 1)) if isinstance(f, Paid) else f
-        for f in shop.told(id)
-    ]
-    await tell(ctx, *told)
+    await shop.deliver(ctx)
     page = await browser.open("/subscriptions/plan?plan=studio&interval=month")
     page = await browser.press(page, "Change now")
     assert "3,000 of 3,000 monthly credits left" in page.text
     page = await browser.press(await browser.open("/subscriptions/cancel"), "Cancel on 28 February 2026")
     assert "Until 28 February 2026, 10:00 UTC everything stays as it is" in page.text
+    assert shop.subscription["cancel_at_period_end"]
     page = await browser.press(page, "Undo the cancellation")
     assert "Your plan goes on as before." in page.text
-    assert shop.till.asked == ["check_out", "change", "cancel", "resume"]
-    shop.till.down = True
+    await shop.deliver(ctx)
+    assert "3,000 of 3,000 monthly credits left" in (await browser.open()).text
+    shop.down = True
     page = await browser.press(await browser.open("/subscriptions/pause"), "Pause my plan", status=503)
     assert "Nothing was changed here." in page.text
 

@@ -22,14 +22,15 @@ Status = Literal["open", "pending", "paid", "failed", "expired"]
 #: A plan's checkout is paid once its provider has sold a subscription that was not there when it was opened:
 #: providers tell of subscriptions, not of what led to them. One that nobody has paid ends by its date.
 ROWS = """
-    SELECT c.*, c.expires_at < clock_timestamp() AS over,
-           EXISTS (SELECT FROM coinpurse.accounts a
-                     JOIN coinpurse.standings k ON k.account = a.account AND k.provider = c.provider
+    SELECT c.*, c.expires_at < coalesce(w.clock, clock_timestamp()) AS over,
+           EXISTS (SELECT FROM coinpurse.standings k
                      JOIN coinpurse.subscriptions s
                        ON s.account = k.account AND s.subscription = k.subscription
-                    WHERE a.id = c.account AND a.test = (c.item->>'test')::boolean
+                    WHERE k.provider = c.provider AND k.account = a.account
                       AND s.plan = c.item->>'plan' AND s.subscription > c.latest_subscription) AS sold
-      FROM coinpurse.checkouts c"""
+      FROM coinpurse.checkouts c
+      LEFT JOIN coinpurse.accounts a ON a.id = c.account AND a.test = (c.item->>'test')::boolean
+      LEFT JOIN coinpurse.wallets w ON w.account = a.account"""
 
 
 @dataclass(frozen=True, slots=True)
