@@ -35,6 +35,10 @@ prices.year = {{ amount = "120.00", currency = "usd" }}
 name = "Studio"
 monthly_credits = 3000
 prices.month = {{ amount = "30.00", currency = "usd", stripe = "{1}" }}
+[plans.mini]
+name = "Mini"
+monthly_credits = 200
+prices.month = {{ amount = "3.00", currency = "usd", stripe = "{3}" }}
 [packs.small]
 name = "500 credits"
 credits = 500
@@ -60,8 +64,8 @@ class Shop:
         self.down = False
         self.url = ""
         self._app = create_app(self.sim, courier=Courier(self.sim, self._hold))
-        prices = (self._price(1200, "month"), self._price(3000, "month"), self._price(600, None))
-        self.catalog = CATALOG.format(*prices)
+        prices = ((1200, "month"), (3000, "month"), (600, None), (300, "month"))
+        self.catalog = CATALOG.format(*(self._price(*price) for price in prices))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -105,6 +109,11 @@ class Shop:
         """The latest subscription that was sold here."""
         found: dict[str, Any] = list(self.sim.world.tables.subscriptions)[-1]
         return found
+
+    @property
+    def paid(self) -> list[int]:
+        """What was paid for each invoice, in cents, oldest first."""
+        return [invoice["amount_paid"] for invoice in self.sim.world.tables.invoices]
 
     def changes(self) -> int:
         """How often anything of a subscription was asked to be changed."""

@@ -59,6 +59,29 @@ async def test_b5_change(customer: Customer) -> None:
     assert back.subscription.pending_change.at == one.paid_through
 
 
+async def test_b5_there_and_back_costs_nothing(customer: Customer) -> None:
+    """A downgrade that waits for the renewal is dropped again: what was paid is not paid twice."""
+    one = await customer.subscribed()
+    await subscriptions.change(customer.ctx, WHO, one.id, plan="studio")
+    await customer.shop.deliver(customer.ctx)
+    paid = customer.shop.paid
+    assert paid == [1200, 1800]
+    customer.shop.sim.advance(customer.shop.sim.now + 5 * 86_400)
+    for plan in ("starter", "studio", "mini", "starter", "studio"):
+        made = await subscriptions.change(customer.ctx, WHO, one.id, plan=plan)
+        await customer.shop.deliver(customer.ctx)
+        assert (made.balance.available, bool(made.subscription.pending_change)) == (3000, plan != "studio")
+    assert customer.shop.paid == paid
+
+
+async def test_b5_up_from_a_change_that_waits(customer: Customer) -> None:
+    """To more than is paid for, while less was coming: that costs the difference to what is paid for."""
+    one = await customer.subscribed()
+    await subscriptions.change(customer.ctx, WHO, one.id, plan="mini")
+    made = await subscriptions.change(customer.ctx, WHO, one.id, plan="studio")
+    assert (customer.shop.paid, made.balance.available) == ([1200, 1800], 3000)
+
+
 async def test_b5_a_plan_without_a_price_there(customer: Customer) -> None:
     """The refusal names the line of the catalog; the provider isn't asked."""
     one = await customer.subscribed()

@@ -1,6 +1,6 @@
 """Subscriptions: what gives monthly credits."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -170,15 +170,36 @@ async def change(
         detail = f"{now.provider} collects for this subscription and decides that: leave the policy out."
         raise Invalid.at("/policy", detail)
     to, chosen = _choice(ctx, now, plan, interval, policy)
-    every = interval or now.interval
-
-    def elsewhere(provider: Provider, reference: str, present: datetime) -> Awaitable[Sequence[Fact]]:
-        price = price_of(plan_of(ctx, plan), every)
-        id_there = price_at(price, provider.name, plan_line(plan, every), "/plan")
-        return provider.change(reference, price=id_there, now=present)
-
-    asked = (plan, interval, policy)
+    asked, elsewhere = (plan, interval, policy), _change_there(ctx, now, plan, interval or now.interval)
     return await _act(ctx, who, id, "change", key, asked, elsewhere, terms=to, policy=chosen, actor=who.actor)
+
+
+def _change_there(ctx: Context, now: Subscription, plan: str, interval: str) -> asking.Act:
+    """The change as it is asked of a provider. A change that waits here for the renewal has been made there
+    already, without money: so what leads back to no more than is paid for costs nothing, and what leads to
+    more is reckoned from what is paid for."""
+
+    def price_there(provider: Provider, plan: str, interval: str) -> str:
+        price = price_of(plan_of(ctx, plan), interval)
+        return price_at(price, provider.name, plan_line(plan, interval), "/plan")
+
+    async def elsewhere(provider: Provider, reference: str, present: datetime) -> Sequence[Fact]:
+        price, waiting = price_there(provider, plan, interval), now.pending_change
+        settled = interval == now.interval and _no_more(ctx, plan, now.plan)
+        if waiting and waiting.interval == now.interval and not settled:
+            back = price_there(provider, now.plan, now.interval)
+            await provider.change(reference, price=back, now=present, settled=True)
+        return await provider.change(reference, price=price, now=present, settled=settled)
+
+    return elsewhere
+
+
+def _no_more(ctx: Context, plan: str, running: str) -> bool:
+    """Whether a plan gives no more than the running one, by the catalog: it has them by the piece, whatever
+    the quantity is."""
+    known = ctx.catalog.plans
+    less = running in known and known[plan].monthly_credits <= known[running].monthly_credits
+    return plan == running or less
 
 
 def _choice(

@@ -135,8 +135,12 @@ class Provider(Protocol):
     async def pause(self, subscription: str, *, now: datetime) -> list[Fact]:
         """Stops collecting."""
 
-    async def change(self, subscription: str, *, price: str, now: datetime) -> list[Fact]:
-        """Changes plan or interval; what is to be paid for it is invoiced at once."""
+    async def change(
+        self, subscription: str, *, price: str, now: datetime, settled: bool = False
+    ) -> list[Fact]:
+        """Changes plan or interval; what is to be paid for it is invoiced at once. `settled`: what was paid
+        for the running period covers it, whatever the provider has as the present price: nothing is
+        invoiced."""
 
     async def buy(self, buyer: Buyer, item: Item, *, amount: int, currency: str, reference: str) -> Purchase:
         """Buys off-session with the card on file (P4). `reference` is the idempotency key. A card that is

@@ -212,14 +212,17 @@ class Paddle:
         how = {"effective_from": "immediately", "on_resume": "continue_existing_billing_period"}
         return await self._change(subscription, "pause", how, now)
 
-    async def change(self, subscription: str, *, price: str, now: datetime) -> list[Fact]:
-        """Changes the plan's price and bills the difference at once; a refused card changes nothing."""
+    async def change(
+        self, subscription: str, *, price: str, now: datetime, settled: bool = False
+    ) -> list[Fact]:
+        """Changes the plan's price and bills the difference at once, or nothing if the change is settled; a
+        refused card changes nothing."""
         entity = await self._one("subscriptions", subscription)
         with self._api.answered():
             items = meaning.items_with(entity, self._shelf, on_sale(price))
         content = {
             "items": items,
-            "proration_billing_mode": "prorated_immediately",
+            "proration_billing_mode": "do_not_bill" if settled else "prorated_immediately",
             "on_payment_failure": "prevent_change",
         }
         return await self._patch(subscription, content, now)

@@ -217,8 +217,11 @@ class Polar:
         """Pauses at the end of what is paid: Polar knows no other pause."""
         return await self._patch(subscription, {"pause_at_period_end": True}, now)
 
-    async def change(self, subscription: str, *, price: str, now: datetime) -> list[Fact]:
-        """Changes to another product; the difference is billed at once."""
+    async def change(
+        self, subscription: str, *, price: str, now: datetime, settled: bool = False
+    ) -> list[Fact]:
+        """Changes to another product; the difference is billed, or credited, at once. So there and back comes
+        to nothing, and what is settled needs no other way."""
         return await self._patch(
             subscription, {"product_id": on_sale(price), "proration_behavior": "invoice"}, now
         )

@@ -130,7 +130,9 @@ class Standard:
         """Not possible."""
         self._no("can't be told to pause. Pause it there; it then sends subscription.standing.")
 
-    async def change(self, subscription: str, *, price: str, now: datetime) -> list[Fact]:
+    async def change(
+        self, subscription: str, *, price: str, now: datetime, settled: bool = False
+    ) -> list[Fact]:
         """Not possible."""
         self._no("can't be told to change a plan. Change it there; it then sends subscription.standing.")
 

@@ -107,9 +107,11 @@ class Stripe:
         """Stops collecting (B11). Raises ProviderError."""
         return await Managing(self._asking(), self._prices).pause(subscription, now)
 
-    async def change(self, subscription: str, *, price: str, now: datetime) -> list[Fact]:
+    async def change(
+        self, subscription: str, *, price: str, now: datetime, settled: bool = False
+    ) -> list[Fact]:
         """Changes plan or interval (B5). Raises ProviderError."""
-        return await Managing(self._asking(), self._prices).change(subscription, price, now)
+        return await Managing(self._asking(), self._prices).change(subscription, price, now, settled)
 
     async def buy(self, buyer: Buyer, item: Item, *, amount: int, currency: str, reference: str) -> Purchase:
         """Buys off-session with the card on file (P4). Raises ProviderError where it isn't known how it

@@ -53,13 +53,14 @@ class Managing:
         await self._api.post(_path(reference), pause_collection={"behavior": "void"})
         return await self._standing(Asked(self._api, now), reference)
 
-    async def change(self, reference: str, price: str, now: datetime) -> list[Fact]:
+    async def change(self, reference: str, price: str, now: datetime, settled: bool = False) -> list[Fact]:
         """Moves the plan's item to another price; what else the subscription has stays."""
         asked = Asked(self._api, now)
         subscription = await asked.get("subscription", reference)
         item = self._plan_item(subscription)
         items = [{"id": ref(item), "price": sold(price), "quantity": item.get("quantity", 1)}]
-        await self._api.post(_path(reference), items=items, **self._settling(item, sold(price)))
+        settling = _NOTHING if settled else self._settling(item, sold(price))
+        await self._api.post(_path(reference), items=items, **settling)
         return await self._standing(asked, reference)
 
     async def finalize(self, invoice: str) -> None:
@@ -81,7 +82,7 @@ class Managing:
         """
         old, new = self._prices.plans.get(price_of(item) or ""), self._prices.plans.get(price)
         if old and new and old.interval == new.interval and new.credits <= old.credits:
-            return {"proration_behavior": "none"}
+            return _NOTHING
         return {"proration_behavior": "always_invoice", "payment_behavior": "pending_if_incomplete"}
 
     def _plan_item(self, subscription: Json) -> Json:
@@ -103,6 +104,7 @@ class Managing:
             raise ProviderError(str(error), passing=False) from error
 
 
+_NOTHING = {"proration_behavior": "none"}
 _ENDED = ("canceled", "incomplete_expired")
 
 
