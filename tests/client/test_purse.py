@@ -179,7 +179,10 @@ async def test_accounts_sessions_and_checkouts(purse: Coinpurse, ann: str) -> No
     assert (await purse.get_account(ann)).name == "Ann"
     assert [a.id for a in (await purse.find_accounts(ann)).data] == [ann]
     assert (await purse.create_session(ann, seconds=60)).token
-    assert (await purse.checkout(ann, pack="small", key="c")).credits == 500
+    checkout = await purse.checkout(ann, pack="small", key="c")
+    assert (checkout.credits, await purse.get_checkout(checkout.id)) == (500, checkout)
+    with pytest.raises(errors.Conflict, match="no page for payments"):
+        await purse.portal(ann, return_url="https://app.example/")
     with pytest.raises(errors.AccountNotFound):
         await purse.balance("nobody")
 
