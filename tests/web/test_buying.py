@@ -75,6 +75,7 @@ async def test_back_before_the_event(ctx: Context, shop: Shop, open_browser: Ope
     assert "Thank you. Your credits are on the way" in page.text
     assert "Paid." not in page.text
     assert "500 credits to spend" not in page.text
+    assert "You have no credits to spend" not in page.text  # which would have them buy once more
     pause, _, again = answer.headers["refresh"].partition("; url=")
     assert (int(pause), again) == (2, back + "&look=1")
     await shop.deliver(ctx)
@@ -169,6 +170,27 @@ async def test_a_plan_from_first_to_last(ctx: Context, shop: Shop, open_browser:
     shop.down = True
     page = await browser.press(await browser.open("/subscriptions/pause"), "Pause my plan", status=503)
     assert "Nothing was changed here." in page.text
+
+
+async def test_b5_an_upgrade_that_is_not_paid(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """Before the button stands that the card is charged; a card that is refused changes nothing, and the page
+    says so; paid later, the change is made."""
+    browser = await open_browser(await customer(ctx))
+    page = await browser.open("/subscriptions/plan?plan=starter&interval=month")
+    await browser.press(page, "Go to payment")
+    await press(shop, "pay")
+    await shop.deliver(ctx)
+    payer = {"customer": shop.subscription["customer"]}
+    shop.sim.control("card", payer | {"behaviour": "declines"})
+    page = await browser.open("/subscriptions/plan?plan=studio&interval=month")
+    assert "is charged to your payment method now; the change is made once that is paid" in page.text
+    page = await browser.press(page, "Change now")
+    assert "The payment for the change is not through yet." in page.text
+    assert "1,000 of 1,000 monthly credits left" in page.text
+    shop.sim.control("card", payer | {"behaviour": "pays"})
+    shop.sim.call("POST", f"/v1/invoices/{shop.subscription['latest_invoice']}/pay")
+    await shop.deliver(ctx)
+    assert "3,000 of 3,000 monthly credits left" in (await browser.open()).text
 
 
 async def test_t7_a_late_renewal_names_its_reference(ctx: Context, open_browser: Open) -> None:

@@ -73,7 +73,15 @@ async def take_plan(request: Request) -> Response:
     made = await subscriptions.change(
         form.ctx, form.who, main.id, plan=plan.id, interval=interval, policy=policy, key=form.key
     )
-    return go(request, HOME, "waiting" if made.subscription.pending_change else "changed")
+    return go(request, HOME, _what_became(made.subscription, plan.id, interval))
+
+
+def _what_became(now: Subscription, plan: str, interval: str) -> str:
+    """The note after a change. One that a provider makes only when it is paid may be neither made nor noted
+    yet."""
+    if now.pending_change:
+        return "waiting"
+    return "changed" if (now.plan, now.interval) == (plan, interval) else "unpaid"
 
 
 async def _checkout(form: Form, **what: Any) -> Response:

@@ -34,7 +34,8 @@ async def show(request: Request) -> Response:
         **_common(ctx, who, found),
         note=back.note,
         badge=notices.badge(found.main, found.balance),
-        notices=[*back.notices, *notices.notices(ctx.catalog, found, facts.support)][:2],
+        # Whoever has just paid is not told to buy.
+        notices=back.notices or notices.notices(ctx.catalog, found, facts.support)[:2],
         answers=answers.answers(facts),
         offers=offers(ctx.catalog, cast(Interval, interval), found.main),
         interval=interval,

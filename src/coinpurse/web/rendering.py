@@ -20,6 +20,7 @@ NOTES = {
     "resumed": "Your plan goes on as before.",
     "paused": "Your plan is paused.",
     "changed": "Your plan is changed.",
+    "unpaid": "The payment for the change is not through yet. Until it is, your plan stays as it is.",
     "waiting": "The change is noted. It takes effect at your next renewal.",
     "kept": "The change is dropped. Your plan stays as it is.",
 }
