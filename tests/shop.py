@@ -16,9 +16,8 @@ import uvicorn
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from coinpurse.app import billing
+from coinpurse.app import inbox
 from coinpurse.app.context import Context
-from coinpurse.domain.ports import NotOurs
 from coinpurse.settings import ProviderSettings, Settings
 from coinpurse.simulator import Delivery, Simulator
 from coinpurse.simulator.courier import Courier
@@ -126,18 +125,19 @@ class Shop:
         return str(answer.headers.get("location", ""))
 
     async def deliver(self, ctx: Context) -> None:
-        """Lets everything arrive that was told so far, and waits until it has been acted on."""
-        provider = ctx.providers["stripe"]
+        """Lets everything arrive that was told so far, and has it acted on, as a server and its worker do."""
         while self.told:
             delivery = self.told.pop(0)
-            now = datetime.now(UTC)
-            notice = provider.verify(delivery.body, delivery.headers(int(time.time())), now)
-            try:
-                facts = await provider.facts(notice, delivery.body, now)
-            except NotOurs:
-                continue
-            applied = await billing.apply(ctx, "stripe", facts, test=notice.test)
-            assert applied.status == "applied", applied.outcome
+            await inbox.receive(ctx, "stripe", delivery.body, delivery.headers(int(time.time())))
+        while await inbox.work(ctx):
+            pass
+
+    def post(self, url: str) -> None:
+        """Posts what was told so far to a server, which acts on it when it comes to it."""
+        while self.told:
+            delivery = self.told.pop(0)
+            headers = delivery.headers(int(time.time()))
+            httpx.post(f"{url}/v1/webhooks/stripe", content=delivery.body, headers=headers).raise_for_status()
 
 
 @asynccontextmanager

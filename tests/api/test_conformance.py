@@ -106,13 +106,14 @@ def seed(client: httpx.Client) -> dict[str, str]:
         "subscriptions": post("/v1/subscriptions", plan="starter", interval="month"),
         "charges": post("/v1/charges", amount=1000),
         "holds": post("/v1/holds", amount=100),
+        "checkouts": post("/v1/checkouts", pack="small"),
     }
 
 
 def settle(case: AnyCase, ids: dict[str, str]) -> None:
     """Point a case at something that exists."""
     kind = case.operation.path.split("/")[2]
-    if "id" in (case.path_parameters or {}):
+    if "id" in (case.path_parameters or {}) and kind in ids:
         case.path_parameters["id"] = ids[kind]
     if isinstance(case.body, dict) and isinstance(case.body.get("account"), str):
         case.body["account"] = ACCOUNT

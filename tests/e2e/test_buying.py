@@ -3,73 +3,42 @@ them."""
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 import serving
-from coinpurse.app.context import Context
-from coinpurse.wiring import open_context
 from shop import Shop, open_shop
 
 CLOCK = "2026-01-31T10:00:00Z"
 
 
-class Street:
-    """The shop, and a way for its news to arrive, in an event loop of their own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._stack = AsyncExitStack()
-        self.shop: Shop = self.run(self._stack.enter_async_context(open_shop()))
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Does something there."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    def open(self, database_url: str, folder: Path) -> None:
-        """Opens what acts on news, as a worker would."""
-        settings = self.shop.settings(database_url, folder)
-        self._ctx: Context = self.run(self._stack.enter_async_context(open_context(settings)))
-
-    def deliver(self) -> None:
-        """Lets the news arrive."""
-        self.run(self.shop.deliver(self._ctx))
-
-    def close(self) -> None:
-        """Closes everything."""
-        self.run(self._stack.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    """The payment provider, in an event loop of its own."""
+    loop, stack = asyncio.new_event_loop(), AsyncExitStack()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield asyncio.run_coroutine_threadsafe(stack.enter_async_context(open_shop()), loop).result(30)
+    asyncio.run_coroutine_threadsafe(stack.aclose(), loop).result(30)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
 
 
 @pytest.fixture(scope="module")
-def street(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
-    """A shop, and the database that its news arrive in."""
-    street = Street()
-    street.open(module_database_url, tmp_path_factory.mktemp("street"))
-    yield street
-    street.close()
-
-
-@pytest.fixture(scope="module")
-def url(street: Street, module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(shop: Shop, module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server that sells at the shop."""
     catalog = tmp_path_factory.mktemp("catalog") / "coinpurse.toml"
-    catalog.write_text(street.shop.catalog, "utf-8")
+    catalog.write_text(shop.catalog, "utf-8")
     env = {
         "COINPURSE_DATABASE_URL": module_database_url,
         "COINPURSE_CATALOG": str(catalog),
         "COINPURSE_STRIPE_API_KEY": "sk_test_1",
-        "COINPURSE_STRIPE_WEBHOOK_SECRET": street.shop.secret,
-        "COINPURSE_STRIPE_API_BASE": street.shop.url,
+        "COINPURSE_STRIPE_WEBHOOK_SECRET": shop.secret,
+        "COINPURSE_STRIPE_API_BASE": shop.url,
     }
     with serving.serving(**env) as address:
         yield address
@@ -88,7 +57,7 @@ def customer(page: Page, url: str, module_database_url: str) -> Page:
     return page
 
 
-def test_a_customer_buys_and_comes_back(customer: Page, street: Street) -> None:
+def test_a_customer_buys_and_comes_back(customer: Page, shop: Shop, url: str) -> None:
     """There and back: thanked at once, credited when the news arrives, without a touch (P1). Then a plan,
     bought and cancelled, and the page of cards."""
     customer.get_by_role("button", name="Buy 500 credits for $6.00").click()
@@ -96,20 +65,20 @@ def test_a_customer_buys_and_comes_back(customer: Page, street: Street) -> None:
     customer.get_by_role("button", name="Pay", exact=True).click()
     expect(customer.get_by_role("heading", name="Thank you. Your credits are on the way")).to_be_visible()
     expect(customer.locator(".total b")).to_have_text("0")
-    street.deliver()
+    shop.post(url)
     expect(customer.locator(".note")).to_have_text("Paid. Your credits are here.")
     expect(customer.locator(".total b")).to_have_text("500")
     customer.get_by_role("link", name="Choose Starter").click()
     customer.get_by_role("button", name="Go to payment").click()
     customer.get_by_role("button", name="Pay", exact=True).click()
     expect(customer.get_by_role("heading", name="Thank you. Your plan is on the way")).to_be_visible()
-    street.deliver()
+    shop.post(url)
     expect(customer.locator(".plan .badge")).to_have_text("Active")
     expect(customer.locator(".total b")).to_have_text("1,500")
     customer.goto("/subscriptions/cancel")
     customer.get_by_role("button", name="Cancel on 28 February 2026").click()
     expect(customer.locator(".plan .badge")).to_have_text("Ends 28 February 2026")
-    assert street.shop.subscription["cancel_at_period_end"]
+    assert shop.subscription["cancel_at_period_end"]
     customer.get_by_role("button", name="Manage payment method and invoices").click()
     expect(customer.get_by_text("On file: ending in 4242.")).to_be_visible()
     customer.get_by_role("link", name="Back").click()

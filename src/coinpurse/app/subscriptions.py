@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import structlog
+
 from coinpurse.app import asking, events, upkeep, wallets
 from coinpurse.app.context import Context, Who, key_and_fingerprint
 from coinpurse.app.plans import check_interval, plan_line, plan_of, price_at, price_of, terms
@@ -27,6 +29,7 @@ from coinpurse.store.refusals import raise_refusal
 
 UPGRADES = ("difference", "prorated", "restart", "at_renewal")
 MOST_TRIAL_DAYS = 730
+log = structlog.get_logger("coinpurse.subscriptions")
 MOST_SWEPT = 1_000
 MOST_PERIODS = 120
 
@@ -272,6 +275,8 @@ async def _act(
     replayed = await _refused_here(ctx, known.id, function, arguments)
     if not replayed:
         await asking.have_done(ctx, sold, elsewhere, test=known.test)
+        why = {"actor": who.actor, "reason": arguments.get("reason")}  # the act here is the provider's
+        log.info("done at the provider", act=function, subscription=id, provider=sold.provider, **why)
         kept = {name: arguments[name] for name in ("account", "key", "fingerprint")}
         await ctx.db.call("remember_asked", **kept)
     now = await get_subscription(ctx, who, id)
