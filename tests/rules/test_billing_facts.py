@@ -61,11 +61,17 @@ class Customer:
         return Paid(subscription=self.sub, **(plain | more))
 
     def topup(self, n: int = 1, state: Any = "paid", **more: Any) -> Purchase:
-        plain: dict[str, Any] = {"pack": "small", "amount": 600, "payment": f"pi_{self.sub}_t{n}", "account": self.life.name}
+        payment = f"pi_{self.sub}_t{n}"
+        plain: dict[str, Any] = {
+            "pack": "small",
+            "amount": 600,
+            "payment": payment,
+            "account": self.life.name,
+        }
         return Purchase(purchase=f"cs_{self.sub}_{n}", state=state, **(plain | more))
 
     def returned(self, n: int = 1, **more: Any) -> Returned:
-        return Returned(payment=f"pi_{self.sub}_t{n}", total=600, **more)
+        return Returned(payment=f"pi_{self.sub}_t{n}", **({"total": 600} | more))
 
 
 NewCustomer = Callable[..., Awaitable[Customer]]
@@ -298,6 +304,14 @@ async def test_p3_a_dispute_freezes_and_winning_unfreezes(customer: NewCustomer)
     assert await one.life.buckets() == (0, 400)
     await one.tell(one.returned(dispute="dp_2" + one.sub, disputed=0, lost=600))
     assert ((await one.life.balance()).addon.frozen, await one.life.buckets()) == (0, (0, 0))
+
+
+async def test_p3_a_dispute_of_a_part_is_measured_by_what_was_paid(customer: NewCustomer) -> None:
+    """Where the fact doesn't say how large the payment was, the record of it does."""
+    one = await customer()
+    await one.tell(one.topup())
+    await one.tell(one.returned(dispute="dp_3" + one.sub, disputed=300, total=None))
+    assert ((await one.life.balance()).addon.frozen, await one.life.buckets()) == (250, (0, 250))
 
 
 async def test_p3_what_is_held_is_taken_when_it_comes_back(customer: NewCustomer) -> None:

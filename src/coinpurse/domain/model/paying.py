@@ -35,7 +35,8 @@ def paid(state: State, provider: str, fact: Paid, terms: Terms, upgrade: str) ->
         return "The line is known."
     known = state.standings.setdefault(fact.subscription, Known())
     sub = state.subscriptions[known.subscription] if known.subscription else None
-    record = Payment(fact.payment, fact.invoice, Period(fact.start, fact.end), known.subscription)
+    covers = Period(fact.start, fact.end)
+    record = Payment(fact.payment, fact.invoice, covers, known.subscription, amount=fact.amount)
     state.payments[fact.line] = record
     line = Line(fact.start, fact.end, terms)
     if sub is None or sub.ended:

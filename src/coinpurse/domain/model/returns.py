@@ -25,7 +25,7 @@ def purchase(state: State, provider: str, fact: Purchase, credits: int) -> str:
     with act(state, "topup", subject=f"gr_{len(state.acts) + 1}") as written:
         made = give(state, written, "addon", credits, None, source)
     assert made is not None, "a pack has credits"
-    state.payments[fact.purchase] = Payment(fact.payment, grant=made.number)
+    state.payments[fact.purchase] = Payment(fact.payment, grant=made.number, amount=fact.amount)
     repay(state, made)
     return "The top-up is granted."
 
@@ -42,6 +42,7 @@ def returned(state: State, fact: Returned, clawback: str) -> str:
     if not records:
         raise NotYet("The payment is not known.")
     flow = state.returns.setdefault(fact.payment, Backflow())
+    flow.total = sum(record.amount for record in records) if fact.total is None else fact.total
     _take(flow, fact)
     for record in records:
         if record.grant:
@@ -59,7 +60,6 @@ def _is_of(state: State, record: Payment, payment: str) -> bool:
 
 def _take(flow: Backflow, fact: Returned) -> None:
     """Keeps the latest word on the refunds, and on each dispute."""
-    flow.total = fact.total
     if fact.refunded is not None and _not_older(fact, flow.as_of):
         flow.refunded, flow.as_of = fact.refunded, fact.as_of
     if fact.dispute is not None and _not_older(fact, flow.disputes.get(fact.dispute, (0, 0, None))[2]):

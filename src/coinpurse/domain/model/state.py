@@ -279,6 +279,7 @@ class Payment:
     covers: Period | None = None
     subscription: int | None = None
     grant: int | None = None
+    amount: int = 0
 
 
 @dataclass
