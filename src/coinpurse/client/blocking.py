@@ -22,7 +22,6 @@ from coinpurse.domain.credits import (
     Page,
     Preview,
     Quote,
-    Renewal,
     Reversal,
     Subscription,
     SubscriptionChange,
@@ -258,17 +257,6 @@ class Coinpurse(Operating):
     ) -> Preview:
         """What `change` would do to credits and dates, without doing it."""
         return self._run(self._purse.preview(subscription_id, plan=plan, interval=interval, policy=policy))
-
-    def renewals(
-        self,
-        *,
-        state: str | None = None,
-        account: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Page[Renewal]:
-        """Periods and what became of them (T7); `state="late"` lists those whose payment is overdue."""
-        return self._run(self._purse.renewals(state=state, account=account, limit=limit, cursor=cursor))
 
     def put_account(
         self,

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from coinpurse.client.loop import Blocking
 from coinpurse.domain.auto_topup import AutoTopup
-from coinpurse.domain.credits import Page
+from coinpurse.domain.credits import Page, Renewal
 from coinpurse.domain.outgoing import Delivery, DeliveryState, Endpoint, NewEndpoint, Pong
 
 
 class Operating(Blocking):
-    """Where events go, and what became of them; and automatic top-up."""
+    """Renewals, where events go and what became of them, and automatic top-up."""
 
     def create_endpoint(
         self, url: str, *, types: Sequence[str] = (), test: bool | None = None
@@ -67,3 +67,14 @@ class Operating(Blocking):
     def remove_auto_topup(self, account: str) -> AutoTopup:
         """End it, and hear how it stood; a purchase under way is seen through."""
         return self._run(self._purse.remove_auto_topup(account))
+
+    def renewals(
+        self,
+        *,
+        state: str | None = None,
+        account: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Renewal]:
+        """Periods and what became of them (T7); `state="late"` lists those whose payment is overdue."""
+        return self._run(self._purse.renewals(state=state, account=account, limit=limit, cursor=cursor))

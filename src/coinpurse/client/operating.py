@@ -6,12 +6,12 @@ from coinpurse.client import operations as op
 from coinpurse.client.local import Local
 from coinpurse.client.remote import Remote
 from coinpurse.domain.auto_topup import AutoTopup
-from coinpurse.domain.credits import Page
+from coinpurse.domain.credits import Page, Renewal
 from coinpurse.domain.outgoing import Delivery, DeliveryState, Endpoint, NewEndpoint, Pong
 
 
 class Operating:
-    """Where events go, and what became of them; and automatic top-up."""
+    """Renewals, where events go and what became of them, and automatic top-up."""
 
     _way: Local | Remote
 
@@ -71,3 +71,14 @@ class Operating:
     async def remove_auto_topup(self, account: str) -> AutoTopup:
         """End it, and hear how it stood; a purchase under way is seen through."""
         return await self._way.call(op.REMOVE_AUTO_TOPUP, account=account)
+
+    async def renewals(
+        self,
+        *,
+        state: str | None = None,
+        account: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[Renewal]:
+        """Periods and what became of them (T7); `state="late"` lists those whose payment is overdue."""
+        return await self._way.call(op.RENEWALS, state=state, account=account, limit=limit, cursor=cursor)

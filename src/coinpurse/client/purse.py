@@ -27,7 +27,6 @@ from coinpurse.domain.credits import (
     Page,
     Preview,
     Quote,
-    Renewal,
     Reversal,
     Subscription,
     SubscriptionChange,
@@ -315,17 +314,6 @@ class Coinpurse(Operating):
         return await self._way.call(
             op.PREVIEW, id=subscription_id, plan=plan, interval=interval, policy=policy
         )
-
-    async def renewals(
-        self,
-        *,
-        state: str | None = None,
-        account: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Page[Renewal]:
-        """Periods and what became of them (T7); `state="late"` lists those whose payment is overdue."""
-        return await self._way.call(op.RENEWALS, state=state, account=account, limit=limit, cursor=cursor)
 
     async def put_account(
         self,
