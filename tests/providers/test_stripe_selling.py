@@ -148,6 +148,20 @@ async def test_p4_when_it_is_not_known_how_it_went(stage: Stage, asking: Stripe)
     )
 
 
+async def test_p4_another_card_on_file_is_no_second_purchase(stage: Stage, asking: Stripe) -> None:
+    """Asked again under the same key with another card, Stripe refuses; what the first try came to counts."""
+    with_card(stage)
+    error: Json = {"type": "idempotency_error", "message": "Keys can only be used with the same parameters."}
+    stage.on("POST", "/v1/payment_intents", {"error": error}, 400)
+    metadata = {"coinpurse_account": "ada", "coinpurse_pack": "small", "coinpurse_quantity": "2"}
+    bought = intent(metadata=metadata | {"coinpurse_purchase": "at_1"})
+    stage.lists["/v1/payment_intents"] = [intent(id="pi_9", metadata=metadata), bought]
+    assert await buy(asking) == ("pi_1", "paid")
+    stage.lists["/v1/payment_intents"] = []
+    with pytest.raises(ProviderError):
+        await buy(asking)
+
+
 def changing(stage: Stage, **before: Any) -> None:
     """Holds a subscription that can be changed and ended."""
     stage.put(subscription(latest_invoice=invoice(), **before))

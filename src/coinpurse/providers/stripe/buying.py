@@ -81,9 +81,20 @@ class Selling:
             )
         except Declined as declined:
             intent = declined.intent
+        except ProviderError as error:
+            intent = await self._bought_before(error, buyer, reference)
         if ref(intent) is None:
             return _failed(buyer, item, amount, currency, reference)
         return facts.top_up(self._prices, {"metadata": metadata, **intent})
+
+    async def _bought_before(self, error: ProviderError, buyer: Buyer, reference: str) -> Json:
+        """Another card is on file than when this purchase was first asked for: Stripe refuses the key,
+        and what came of it then counts. Raises the error where it is another one, or nothing is found."""
+        if error.code == "idempotency_error":
+            async for intent in self._api.all("/v1/payment_intents", customer=buyer.customer):
+                if dig(intent, "metadata", "coinpurse_purchase") == reference:
+                    return intent
+        raise error
 
     async def _customer(self, buyer: Buyer) -> str:
         """Makes a customer for an account, once for what is known of it: Stripe refuses a key that comes back
