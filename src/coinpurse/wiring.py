@@ -14,7 +14,7 @@ from coinpurse import worker as worker
 from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
 from coinpurse.domain.catalog import Catalog
-from coinpurse.domain.errors import CatalogError
+from coinpurse.domain.errors import CatalogError, SettingsError
 from coinpurse.domain.ports import Provider
 from coinpurse.settings import Settings
 from coinpurse.store.db import Database
@@ -25,7 +25,7 @@ from coinpurse.store.migrate import migrate
 @asynccontextmanager
 async def open_context(settings: Settings, *, size: int = 8) -> AsyncIterator[Context]:
     """Everything that a process needs: the database (the embedded one is started where no address is set, and
-    ended with us), brought to this version's schema, and the catalog. Raises CatalogError, MigrationError,
+    ended with us), brought to this version's schema, and the catalog. Raises CatalogError, SettingsError, MigrationError,
     Unavailable."""
     catalog = load_catalog(settings.catalog)
     if settings.database_url:
@@ -57,7 +57,10 @@ async def _on(url: str, catalog: Catalog, settings: Settings, size: int) -> Asyn
     await anyio.to_thread.run_sync(migrate, url)
     async with Database(url, size=size) as db, AsyncExitStack() as stack:
         await db.call("put_catalog", version=catalog.version, content=catalog.content())
-        providers = _providers(settings, catalog)
+        try:
+            providers = _providers(settings, catalog)
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
         for provider in providers.values():
             stack.push_async_callback(provider.close)
         yield Context(db, catalog, settings, providers)

@@ -10,7 +10,7 @@ import click
 
 from coinpurse.app.context import Context, Who
 from coinpurse.cli.saying import UNREACHABLE, WRONG, Said, fail, say
-from coinpurse.domain.errors import CoinpurseError, Unavailable
+from coinpurse.domain.errors import CoinpurseError, SettingsError, Unavailable
 from coinpurse.settings import Settings
 from coinpurse.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from coinpurse.store.migrate import MigrationError
@@ -82,6 +82,8 @@ def kind_errors(as_json: bool) -> Iterator[None]:
     """Turn what is raised into words and an exit code."""
     try:
         yield
+    except SettingsError as error:
+        raise click.UsageError(error.detail) from error
     except CoinpurseError as error:
         problem = {"code": error.code, "title": error.title, "detail": error.detail, **error.fields}
         fail(problem, UNREACHABLE if isinstance(error, Unavailable) else WRONG, as_json)

@@ -131,6 +131,14 @@ class CatalogError(CoinpurseError):
     title = "The catalog is not valid"
 
 
+class SettingsError(CoinpurseError):
+    """The environment says something that makes no sense; the text names the variable."""
+
+    code = "invalid_settings"
+    status = 500
+    title = "The settings are not valid"
+
+
 class WebhookRefused(CoinpurseError):
     """E3: a delivery that is not to be believed: unsigned, wrongly signed, stale, dated ahead, malformed.
     Nothing was stored."""
