@@ -44,7 +44,7 @@ check: setup  ## lint, types, architecture and the fast tests (under two minutes
 	@$(BIN)/ruff format --check src tests bench scripts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@COINPURSE_TEST_PG=18 COINPURSE_TEST_LIVES=40 $(BIN)/python -m pytest -q -m "not slow and not e2e" $(ARGS)
+	@COINPURSE_TEST_PG=18 COINPURSE_TEST_LIVES=40 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not e2e" $(ARGS)
 
 bench: setup  ## measure charging against the hand-written way (about five minutes; leave the machine alone meanwhile)
 	@$(INSTALL) -r requirements/bench.txt
