@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from coinpurse.domain.facts import Returned
-from coinpurse.domain.ports import NotOurs
+from coinpurse.domain.ports import NotOurs, ProviderError
 from coinpurse.providers.stripe import facts
 from coinpurse.providers.stripe.asking import Api
 from coinpurse.providers.stripe.events import ASKED
-from coinpurse.providers.stripe.reading import Json, dig, listed, ref, whole
+from coinpurse.providers.stripe.reading import Json, dig, listed, payment_of, ref, whole
 
 #: Where objects are, and what is asked for along with them.
 _PLACES = {
@@ -39,7 +39,14 @@ class Asked:
     async def get(self, kind: str, reference: str) -> Json:
         """An object of a kind."""
         place, include = _PLACES[kind]
-        return await self.whole(kind, await self._api.get(f"{place}/{reference}", expand=list(include)))
+        try:
+            thing = await self._api.get(f"{place}/{reference}", expand=list(include))
+        except ProviderError as error:
+            if error.passing or not include:
+                raise
+            # A server with an older API refuses what it can't include; any other refusal comes again.
+            thing = await self._api.get(f"{place}/{reference}")
+        return await self.whole(kind, thing)
 
     async def subscription(self, reference: str) -> Json | None:
         """A subscription as it is now."""
@@ -94,7 +101,8 @@ class Asked:
     async def _whole_invoice(self, invoice: Json) -> Json:
         reference = ref(invoice)
         invoice = await self._with_all(invoice, "lines", f"/v1/invoices/{reference}/lines")
-        if invoice.get("status") == "paid" and invoice.get("payments") is None:
+        told = invoice.get("payments") is not None or payment_of(invoice) is not None
+        if invoice.get("status") == "paid" and not told:
             payments = [p async for p in self._api.all("/v1/invoice_payments", invoice=reference)]
             invoice = {**invoice, "payments": {"data": payments}}
         return invoice

@@ -235,7 +235,7 @@ class Reading:
         if not facts.is_top_up(self.event.object):
             raise NotOurs("No automatic top-up: its checkout or invoice tells of this payment.")
         intent = await self.source.current(self.event.object)
-        if await self.source.checkout(intent) is not None:
+        if not facts.is_ours(intent) and await self.source.checkout(intent) is not None:
             raise NotOurs("The payment was made in a checkout, which tells of it.")
         return [facts.top_up(self.prices, intent)]
 

@@ -180,6 +180,11 @@ def is_top_up(intent: Json) -> bool:
     return bool(metadata.get("coinpurse_pack")) and not by_checkout and not ref(intent.get("invoice"))
 
 
+def is_ours(intent: Json) -> bool:
+    """Whether we asked for a payment ourselves, off-session: no checkout was there."""
+    return bool(dig(intent, "metadata", "coinpurse_purchase"))
+
+
 def top_up(prices: Prices, intent: Json) -> Purchase:
     """An automatic top-up. The customer is not there: what wants its owner has failed (P4)."""
     state: PurchaseState = "failed"
