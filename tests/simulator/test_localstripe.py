@@ -1,13 +1,6 @@
 """The same calls made to a stranger's Stripe (localstripe 1.15, where it is installed): the same answers."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,35 +9,16 @@ import pytest
 from simulator.conftest import served
 from simulator.shop import Shop
 from simulator.test_shapes import differences
+from stranger import process
 
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """localstripe on a port of the loopback."""
-    beside = Path(sys.executable).with_name("localstripe")
-    named = os.environ.get("COINPURSE_LOCALSTRIPE") or shutil.which("localstripe")
-    program = named or (str(beside) if beside.exists() else None)
-    if program is None:
+    if process.program() is None:
         pytest.skip("localstripe is not installed (COINPURSE_LOCALSTRIPE can name it)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [program, "--from-scratch", "--port", str(port)],
-        cwd=tmp_path_factory.mktemp("localstripe"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            httpx.get(f"{address}/v1/customers", headers={"Authorization": "Bearer sk_test_1"})
-            break
-        except httpx.HTTPError:
-            time.sleep(0.05)
-    yield address
-    process.terminate()
-    process.wait(10)
+    with process.running(tmp_path_factory.mktemp("localstripe")) as address:
+        yield address
 
 
 DEFAULT = {"invoice_settings[default_payment_method]": "{method}"}
