@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from coinpurse.app import billing, inbox
+from coinpurse.app import auto_topup, billing, inbox
+from coinpurse.app.context import Context
 from coinpurse.domain.errors import Unavailable
 from coinpurse.domain.facts import Purchase
 from coinpurse.domain.ports import Item
@@ -16,6 +17,7 @@ from coinpurse.providers.stripe import Stripe
 from coinpurse.store.db import Database
 from field_cases.conftest import MODES, Opens
 from field_cases.scene import Scene, of_type, rewritten, shuffled, stuck_on, waits_for
+from lives.town import SECRET, WHO
 from rules.life import run
 from simulator.conftest import served
 from simulator.shop import Shop
@@ -194,6 +196,38 @@ async def test_case_19_one_automatic_purchase_however_often_asked(opens: Opens) 
     assert await scene.life.buckets() == (0, 500)
 
 
+async def test_case_19_one_dip_one_purchase(opens: Opens) -> None:
+    """Sixty charges race through one dip while two workers look after it again and again: the card is charged
+    once, over HTTP, and the deliveries of that purchase add nothing (P4, P2)."""
+    scene = await opens()
+    scene.does("new_card", customer=scene.customer.buyer.customer)
+    await scene.hears(scene.told())
+    await scene.life.give("addon", 300)
+    with served(_shop(scene)) as address:
+        stripe = Stripe(scene.ctx.catalog, secrets=[SECRET], api_key="sk_test_1", api_base=address)
+        both = [replace(ctx, providers={"stripe": stripe}) for ctx in (scene.ctx, scene.second)]
+        await auto_topup.put_auto_topup(
+            both[0], WHO, scene.life.name, pack="small", below=200, most_per_month=9
+        )
+        lives = [scene.life.through(ctx) for ctx in both]
+        charges = [lives[n % 2].charge(3) for n in range(60)]
+        await asyncio.gather(*charges, *(_looks_after(ctx) for ctx in both * 3))
+        await asyncio.gather(*map(_looks_after, both))
+        await stripe.close()
+    assert [one["status"] for one in _charges(scene)] == ["succeeded"]
+    assert await scene.life.buckets() == (0, 620)
+    await scene.hears(shuffled(scene.told(), 21))
+    await scene.tells_all_again()
+    assert await scene.life.buckets() == (0, 620)
+
+
+async def _looks_after(ctx: Context) -> None:
+    """What the worker does: buys for whoever is due."""
+    for _ in range(5):
+        for account in await auto_topup.due(ctx):
+            await auto_topup.top_up(ctx, account)
+
+
 @MODES
 async def test_case_19_a_declined_card_buys_nothing(opens: Opens, asks: bool) -> None:
     """A card that is refused makes one failed purchase and no credits, however often it is told (P1, P4)."""
@@ -208,15 +242,19 @@ async def test_case_19_a_declined_card_buys_nothing(opens: Opens, asks: bool) ->
 
 async def _buy(scene: Scene, processes: int) -> list[Purchase]:
     """The pack is bought off-session for one dip, by several processes at once, over HTTP."""
-    shop = Shop()
-    shop.sim = scene.simulator
     buyer, item = scene.customer.buyer, Item(price=scene.town.prices["small"], pack="small")
-    with served(shop) as address:
+    with served(_shop(scene)) as address:
         apps = [Stripe(scene.ctx.catalog, api_key="sk_test_1", api_base=address) for _ in range(processes)]
         asked = (one.buy(buyer, item, amount=600, currency="usd", reference="dip") for one in apps)
         bought = await asyncio.gather(*asked)
         await asyncio.gather(*(one.close() for one in apps))
     return bought
+
+
+def _shop(scene: Scene) -> Shop:
+    shop = Shop()
+    shop.sim = scene.simulator
+    return shop
 
 
 def _charges(scene: Scene) -> list[Any]:
