@@ -12,13 +12,18 @@ from pathlib import Path
 import httpx
 import pytest
 
+import servers
 from coinpurse.simulator import Delivery
 from field_cases.conftest import Opens
 from field_cases.scene import shuffled
 from lives.town import SECRET, _catalog
 from serving import environment, free_port, wait_until_ready
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.slow,
+    pytest.mark.parametrize("server", servers.wanted()[:1], indirect=True),
+]
 
 
 async def test_case_04_killed_servers(opens: Opens, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from providers.stripe_objects import (
     subscription,
     told,
 )
-from providers.stripe_server import Stage
+from providers.stripe_server import Asked, Stage
 
 BARE = {"id": "sub_1", "object": "subscription"}
 
@@ -291,3 +291,29 @@ async def test_t7_a_draft_that_somebody_else_finalised(stage: Stage, asking: Str
     stage.put(draft())
     with pytest.raises(ProviderError, match="already"):
         await hasten(asking, draft())
+
+
+async def test_an_older_server_is_asked_less(stage: Stage, asking: Stripe) -> None:
+    """One that can't include an invoice's payments is asked without, and its invoice, which names the payment
+    itself, is believed."""
+    thing = old_invoice()
+
+    def answer(asked: Asked) -> tuple[int, Json]:
+        expands = any(name.startswith("expand") for name in asked.params)
+        return (400, {"error": {"type": "invalid_request_error"}}) if expands else (200, thing)
+
+    stage.on("GET", "/v1/invoices/in_1", answer)
+    stage.put(subscription(latest_invoice=None))
+    paid = (await told(event("invoice.paid", thing), asking))[0]
+    assert isinstance(paid, Paid)
+    assert paid.payment == "pi_1"
+    assert "/v1/invoice_payments" not in {asked.path for asked in stage.asked}
+
+
+async def test_p4_our_own_payment_needs_no_look_for_a_checkout(stage: Stage, asking: Stripe) -> None:
+    """What we asked for off-session was made in no checkout: one request is enough."""
+    ours = intent(metadata={**intent()["metadata"], "coinpurse_purchase": "dip"})
+    stage.put(ours)
+    [found] = await told(event("payment_intent.succeeded", ours), asking)
+    assert isinstance(found, Purchase)
+    assert [asked.path for asked in stage.asked] == ["/v1/payment_intents/pi_1"]
