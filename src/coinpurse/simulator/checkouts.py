@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from coinpurse.simulator import cards, payments, subscriptions
@@ -121,7 +122,7 @@ def _buy(w: World, session: Obj, wish: Wish, customer: Obj | None, token: str) -
         setup_future_usage="off_session" if wish.keep_card else None,
     )
     method = cards.make(w, token, customer if wish.keep_card else None)
-    result = payments.attempt(w, intent, method, "page", lambda well: _later(w, session, well))
+    result = payments.attempt(w, intent, method, "page", partial(_later, w, session))
     if result not in ("succeeded", "processing"):
         return False
     if customer and wish.keep_card and not cards.default_of(w, customer["id"]):

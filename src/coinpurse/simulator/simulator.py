@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -35,9 +36,7 @@ class Simulator:
         base_url: str = "http://127.0.0.1",
     ) -> None:
         self.world = World(seed=seed, start=start, terms=terms, livemode=livemode, base_url=base_url)
-        self.world.follow_invoice = lambda what, subscription, invoice: subscriptions.follow_invoice(
-            self.world, what, subscription, invoice
-        )
+        self.world.follow_invoice = partial(subscriptions.follow_invoice, self.world)
         self.world.deliveries.faults = faults or Faults()
         self._answers: dict[str, tuple[tuple[str, str, bytes], int, bytes]] = {}
 
