@@ -9,19 +9,45 @@ from coinpurse.simulator.calendar import instant
 from coinpurse.simulator.tables import Obj
 from coinpurse.simulator.world import World
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem;color:#1a1f36}"
-    "h1{font-size:1.3rem}button{font:inherit;padding:.6rem 1rem;margin:.3rem 0;width:100%}"
-    "table{width:100%}td:last-child{text-align:right}select{font:inherit;width:100%;padding:.4rem}"
-    ".note{background:#fff4e5;padding:.6rem 1rem}.test{color:#6a7383;font-size:.9rem}"
-)
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1a1f36; --dim: #5b6472; --line: #dfe3ea; --card: #fff;
+  --main: #4b3fbf; --ground: #f5f6f9; --on-main: #fff; --note: #fff2dc; --on-note: #6b4300 }
+@media (prefers-color-scheme: dark) { :root { --ink: #eceef4; --dim: #a3abba; --line: #343a48;
+  --card: #1b1e27; --main: #a9a1ff; --ground: #12141a; --on-main: #14102f; --note: #372b14;
+  --on-note: #f3c26a } }
+* { box-sizing: border-box }
+body { margin: 0; padding: 2.5rem 1rem; background: var(--ground); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif }
+main { max-width: 28rem; margin: auto; padding: 1.75rem; border: 1px solid var(--line);
+  border-radius: 14px; background: var(--card) }
+h1 { margin: .25rem 0 1.25rem; font-size: 1.5rem; line-height: 1.25 }
+h2 { margin: 1.75rem 0 .5rem; font-size: 1.1rem }
+table { width: 100%; margin-bottom: 1.25rem; border-collapse: collapse }
+td { padding: .6rem 0; border-block: 1px solid var(--line); vertical-align: top }
+td:last-child { padding-left: 1rem; text-align: right; white-space: nowrap }
+form { margin: .6rem 0 }
+label { display: block; color: var(--dim); font-size: .9rem }
+select, button { width: 100%; padding: .65rem .9rem; border: 1px solid var(--line); border-radius: 9px;
+  font: inherit; color: var(--ink); background: var(--card) }
+select { margin: .25rem 0 .9rem }
+button { cursor: pointer; font-weight: 600 }
+button[value=pay], button[value=confirm] { border-color: var(--main); background: var(--main);
+  color: var(--on-main) }
+button:hover { filter: brightness(.96) }
+:focus-visible { outline: 3px solid var(--main); outline-offset: 2px }
+a { color: var(--main) }
+.note { margin: 0 0 1rem; padding: .6rem .9rem; border-radius: 9px; background: var(--note);
+  color: var(--on-note) }
+.test { margin: 0; color: var(--dim); font-size: .9rem }
+"""
 
 
 def page(title: str, *parts: str) -> str:
     """A whole page. The parts are HTML."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<style>{_STYLE}</style></head>"
         f'<body><main><p class="test">Simulated payment page. No money moves.</p>'
         f"<h1>{escape(title)}</h1>{''.join(parts)}</main></body></html>"
     )
