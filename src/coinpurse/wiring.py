@@ -23,11 +23,13 @@ from coinpurse.store.migrate import migrate
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, *, size: int = 8) -> AsyncIterator[Context]:
+async def open_context(
+    settings: Settings, *, size: int = 8, catalog: Catalog | None = None
+) -> AsyncIterator[Context]:
     """Everything that a process needs: the database (the embedded one is started where no address is set,
-    and ended with us), brought to this version's schema, and the catalog. Raises CatalogError,
-    SettingsError, MigrationError, Unavailable."""
-    catalog = load_catalog(settings.catalog)
+    and ended with us), brought to this version's schema, and the catalog: the one that the settings name, if
+    none is given. Raises CatalogError, SettingsError, MigrationError, Unavailable."""
+    catalog = catalog or load_catalog(settings.catalog)
     if settings.database_url:
         async with _on(settings.database_url, catalog, settings, size) as ctx:
             yield ctx

@@ -61,7 +61,6 @@ class Studio:
         return [image.get_attribute("alt") or "" for image in self.page.locator(".work img").all()]
 
     def press_clock(self, name: str, *, card_fails: bool = False) -> None:
-        """Moves time."""
-        if card_fails:
-            self.page.check("[name=card_fails]")
+        """Moves time, with the customer's card being declined or not."""
+        self.page.locator("[name=card_fails]").set_checked(card_fails)
         self.page.locator("#clock").get_by_role("button", name=name).click()

@@ -21,17 +21,22 @@ def test_the_pill_leads_to_subscriptions(studio: Studio) -> None:
 
 
 def test_top_up(studio: Studio) -> None:
-    """A pack is bought at the test checkout and raises add-on only (P1)."""
+    """A pack is bought at the provider's checkout page and raises add-on only; the pill in another window
+    goes up by itself (P1, U1)."""
     page = studio.page
     page.goto("/subscriptions")
     monthly, addon = figure(page, "plan"), figure(page, "addon")
     page.get_by_role("button", name="Buy 500 credits for $6.00").click()
-    expect(page.get_by_text("Test checkout, no money moves")).to_be_visible()
-    page.get_by_role("button", name="Pay $6.00").click()
+    expect(page.get_by_role("heading", name="Pay 6.00 USD")).to_be_visible()
+    paying_at = page.url
+    other = Studio(page.context.new_page())
+    other.page.goto("/")
+    page.get_by_role("button", name="Pay", exact=True).click()
     expect(page.locator(".note")).to_have_text("Paid. Your credits are here.")
+    other.wait_for_credits(monthly + addon + 500)
     assert (figure(page, "plan"), figure(page, "addon")) == (monthly, addon + 500)
-    page.go_back()  # the browser's way back to the paid checkout buys nothing again
-    expect(page.locator("h1")).to_contain_text("500 credits")
+    page.goto(paying_at)  # the way back to the paid checkout buys nothing again
+    expect(page.locator("h1")).to_have_text("This checkout is closed")
 
 
 def test_renewal_before_ones_eyes(studio: Studio) -> None:
@@ -51,22 +56,24 @@ def test_renewal_before_ones_eyes(studio: Studio) -> None:
 
 
 def test_the_card_fails_and_recovers(studio: Studio) -> None:
-    """Without payment the new credits are provisional, then frozen; paying brings them back (T7, B7)."""
+    """Declined at the renewal, the new credits are frozen; when the provider tries again, the next day, with
+    a card that works, they are back (T7, B7)."""
     page = studio.page
     total = studio.credits
-    studio.press_clock("Go to the renewal date", card_fails=True)
-    assert "A new period has begun" in studio.said
-    page.goto("/subscriptions")
-    expect(page.get_by_role("heading", name="The payment is being confirmed")).to_be_visible()
-    page.goto("/")
-    said = studio.say_after(lambda: studio.press_clock("+1 day", card_fails=True))
+    said = studio.say_after(lambda: studio.press_clock("Go to the renewal date", card_fails=True))
     assert said.startswith("The payment is missing: 1,000 monthly credits wait for it.")
     studio.wait_for_credits(total - 1000)
     page.goto("/subscriptions")
     expect(page.get_by_role("heading", name="A payment for your plan is missing")).to_be_visible()
     page.goto("/")
+    said = studio.say_after(lambda: studio.press_clock("+1 day", card_fails=False))
+    assert said.startswith("The payment has come. You have 1,000 monthly")
+    studio.wait_for_credits(total)
+    said = studio.say_after(lambda: studio.press_clock("Go to the renewal date", card_fails=True))
+    assert said.startswith("The payment is missing")
     assert studio.say_after(lambda: studio.press_clock("Pay what is due")).startswith("Paid.")
     studio.wait_for_credits(total)
+    studio.press_clock("+1 hour")
 
 
 def test_cancel_and_undo(studio: Studio) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from coinpurse.app import accounts, wallets
+from coinpurse.app import wallets
 from coinpurse.app.context import Context
-from coinpurse.demo import clock, customers, making
+from coinpurse.demo import making
 from coinpurse.demo.making import EXPERIMENT, IMAGE, UPSCALE, VIDEO, Wish, WorkFailed, make, read_wish
 from coinpurse.demo.works import Gallery, Work
 from coinpurse.domain.errors import InsufficientCredits
@@ -111,35 +111,3 @@ async def test_files_are_found_by_their_own_names_only(ctx: Context, gallery: Ga
     (gallery.folder / "mia" / "secret.txt").write_text("x")
     for name in ("secret.txt", "../mia/secret.txt", "..", "", "0000000000000-000000000000.txt"):
         assert gallery.path("mia", name) is None
-
-
-async def test_customers_move_in_once(ctx: Context, gallery: Gallery) -> None:
-    """The demo's people are made at the first start only, and then stay as they are."""
-    assert await customers.ensure(ctx, gallery)
-    found = {}
-    for id in customers.CUSTOMERS:
-        found[id] = await wallets.balance(ctx, customers.STUDIO, id)
-    assert found["mia"].monthly.available == 1000 - 86 * 4 - 3 * 4
-    assert found["mia"].addon.available == 500
-    assert found["noor"].subscription is not None
-    assert found["noor"].subscription.interval == "year"
-    assert found["sam"].subscription is None
-    assert found["sam"].available == 12
-    assert not await customers.ensure(ctx, gallery)
-    assert await wallets.balance(ctx, customers.STUDIO, "mia") == found["mia"]
-
-
-async def test_the_clock_and_the_card(ctx: Context) -> None:
-    """A working card pays what starts on the way; a failing one doesn't; paying later makes up for it."""
-    account, _ = await subscriber(ctx, addon=5)
-    moved = await clock.move(ctx, account, "renewal", card_works=True)
-    assert (moved.after.monthly.available, moved.after.monthly.provisional) == (1000, False)
-    moved = await clock.move(ctx, account, "renewal", card_works=False)
-    assert moved.after.monthly.provisional
-    moved = await clock.move(ctx, account, "day", card_works=False)
-    assert (moved.after.available, moved.after.monthly.frozen) == (5, 1000)
-    moved = await clock.move(ctx, account, "pay", card_works=False)
-    assert (moved.after.available, moved.after.monthly.frozen) == (1005, 0)
-    moved = await clock.move(ctx, account, "month", card_works=True)
-    assert not moved.after.monthly.provisional
-    assert (await accounts.get_account(ctx, customers.STUDIO, account)).clock == moved.after.as_of

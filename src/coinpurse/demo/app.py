@@ -8,11 +8,9 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coinpurse.api.app import create_api
-from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
-from coinpurse.demo import customers
+from coinpurse.demo.customers import Studio
 from coinpurse.demo.studio import ROUTES
-from coinpurse.demo.works import Gallery
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.web import Brand, create_web
 from coinpurse.web.app import on_refusal
@@ -21,33 +19,29 @@ from coinpurse.web.headers import SafeHeaders
 BRAND = Brand(name="Kreator Studio", home="/", support="contact support@kreator.ai")
 
 
-def create_studio(ctx: Context, gallery: Gallery) -> Starlette:
+def create_studio(studio: Studio) -> Starlette:
     """The studio; what it doesn't know goes to Coinpurse's own pages."""
-    studio = Starlette(
-        routes=[*ROUTES, Mount("/", create_web(ctx, BRAND))],
+    app = Starlette(
+        routes=[*ROUTES, Mount("/", create_web(studio.ctx, BRAND))],
         middleware=[Middleware(SafeHeaders)],
         exception_handlers={CoinpurseError: on_refusal},
     )
-    studio.state.ctx, studio.state.gallery, studio.state.brand = ctx, gallery, BRAND
-    return studio
+    app.state.studio, app.state.brand = studio, BRAND
+    return app
 
 
-def create_demo(ctx: Context, hub: Hub) -> ASGIApp:
-    """Everything as one ASGI application. Its pictures are kept under COINPURSE_HOME."""
-    gallery = Gallery(ctx.settings.home / "studio")
-    return create_api(ctx, hub, _MovedIn(create_studio(ctx, gallery), ctx, gallery))
+def create_demo(studio: Studio, hub: Hub) -> ASGIApp:
+    """Everything but the provider as one ASGI application."""
+    return _Door(create_api(studio.ctx, hub, create_studio(studio)), studio.moved_in)
 
 
-class _MovedIn:
-    """Lets the demo's customers move in before the first page is shown, whoever runs the application."""
+class _Door:
+    """Opens when the customers have moved in. Until then all wait but the provider, whose word they need."""
 
-    def __init__(self, studio: ASGIApp, ctx: Context, gallery: Gallery) -> None:
-        self.studio, self.ctx, self.gallery = studio, ctx, gallery
-        self.door, self.open = asyncio.Lock(), False
+    def __init__(self, app: ASGIApp, moved_in: asyncio.Event) -> None:
+        self.app, self.moved_in = app, moved_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.open:
-            async with self.door:
-                await customers.ensure(self.ctx, self.gallery)
-                self.open = True
-        await self.studio(scope, receive, send)
+        if scope["type"] == "http" and not scope["path"].startswith("/v1/webhooks/"):
+            await self.moved_in.wait()
+        await self.app(scope, receive, send)

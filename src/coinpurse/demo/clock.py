@@ -1,18 +1,18 @@
-"""Time travel for test accounts: what waiting would have done, and what a card on file would have paid
-meanwhile."""
+"""Time travel: the provider's clock and the customers' clocks go on together, so that what waiting would have
+done is done, and told, as it would have been."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from coinpurse.app import accounts, subscriptions, wallets
-from coinpurse.app.context import Context
-from coinpurse.demo.customers import STUDIO
+from coinpurse.app import wallets
+from coinpurse.demo import troubles
+from coinpurse.demo.customers import Studio
+from coinpurse.demo.provider import STUDIO
 from coinpurse.domain.credits import Balance
 from coinpurse.domain.periods import month_start
 
-Move = Literal["day", "month", "renewal", "pay"]
+Move = Literal["hour", "day", "month", "renewal", "pay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,16 @@ class Moved:
     after: Balance
 
 
-async def move(ctx: Context, customer: str, how: Move, card_works: bool) -> Moved:
-    """Moves a customer's clock. Where the card works, every period that starts on the way is paid first, as
-    a provider would."""
-    before = await wallets.balance(ctx, STUDIO, customer)
-    target = destination(before, how)
-    if card_works or how == "pay":
-        await _pay(ctx, customer, target)
-    after = await accounts.move_clock(ctx, STUDIO, customer, target)
-    return Moved(before, after)
+async def move(studio: Studio, customer: str, how: Move, card_works: bool) -> Moved:
+    """Moves on in time, with a customer's card working or being declined; or has what is due paid at once, on
+    the provider's page."""
+    before = await wallets.balance(studio.ctx, STUDIO, customer)
+    if how == "pay":
+        await troubles.pay(studio, customer)
+    else:
+        troubles.set_card(studio.provider, customer, works=card_works)
+        await studio.travel(destination(before, how))
+    return Moved(before, await wallets.balance(studio.ctx, STUDIO, customer))
 
 
 def destination(balance: Balance, how: Move) -> datetime:
@@ -41,15 +42,4 @@ def destination(balance: Balance, how: Move) -> datetime:
         return period.end
     if how == "month":
         return month_start(now, 1)
-    return now + timedelta(days=1) if how == "day" else now
-
-
-async def _pay(ctx: Context, customer: str, until: datetime) -> None:
-    """The card on file pays what is due up to an instant."""
-    for one in await subscriptions.subscriptions(ctx, STUDIO, customer):
-        due = one
-        while due.status not in ("ended", "paused") and due.ends_at is None and due.paid_through <= until:
-            reference = f"card_{secrets.token_hex(8)}"
-            due = (
-                await subscriptions.pay(ctx, STUDIO, one.id, reference=reference, key=reference)
-            ).subscription
+    return now + timedelta(hours=1 if how == "hour" else 24)

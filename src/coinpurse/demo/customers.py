@@ -1,19 +1,21 @@
-"""The people of the demo. They are made at the first start only, each with a little history and a test
-clock that says today."""
+"""The people of the demo. They move in at the first start only. Their past is lived through once: they buy at
+the provider, its clock is moved on, and what it tells makes their credits."""
 
+import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from coinpurse.app import accounts, checkouts, grants, subscriptions, wallets
-from coinpurse.app.context import Context, Who
+from coinpurse.app import accounts, checkouts, grants, wallets
+from coinpurse.app.context import Context
 from coinpurse.demo.making import IMAGE, VIDEO, Wish, make
+from coinpurse.demo.provider import STUDIO, Provider
 from coinpurse.demo.works import Gallery
-from coinpurse.domain.credits import Interval
+from coinpurse.domain.credits import Account, Interval
 from coinpurse.domain.errors import AccountNotFound, InsufficientCredits
 from coinpurse.domain.periods import month_start
-
-STUDIO = Who("studio", test=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,77 +33,119 @@ SAM = Customer("sam", "Sam", "starts without a plan")
 CUSTOMERS = {customer.id: customer for customer in (MIA, NOOR, SAM)}
 
 
-async def ensure(ctx: Context, gallery: Gallery) -> bool:
-    """Makes the customers that don't exist yet, and says whether there were any."""
-    now = datetime.now(UTC).replace(microsecond=0)
-    missing = [customer for customer in CUSTOMERS.values() if not await _exists(ctx, customer)]
-    for customer in missing:
-        await LIVES[customer.id](ctx, gallery, now)
-    return bool(missing)
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """All that the demo's people live with."""
+
+    ctx: Context
+    provider: Provider
+    gallery: Gallery
+    moved_in: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def travel(self, to: datetime) -> None:
+        """Lets time pass, for the provider and all customers together."""
+        await self.provider.travel(self.ctx, to, self._move_clocks)
+
+    async def _move_clocks(self, to: datetime) -> None:
+        for account in await known(self.ctx):
+            if account.clock is not None and account.clock < to:
+                await accounts.move_clock(self.ctx, STUDIO, account.id, to)
 
 
-async def _exists(ctx: Context, customer: Customer) -> bool:
-    try:
-        await accounts.get_account(ctx, STUDIO, customer.id)
-    except AccountNotFound:
-        return False
-    return True
+async def known(ctx: Context) -> list[Account]:
+    """The accounts of those who have moved in."""
+    found = []
+    for id in CUSTOMERS:
+        with contextlib.suppress(AccountNotFound):
+            found.append(await accounts.get_account(ctx, STUDIO, id))
+    return found
 
 
-async def _join(ctx: Context, customer: Customer, since: datetime) -> None:
+async def acquaint(ctx: Context, provider: Provider) -> None:
+    """Makes sure that the provider and the database have the same past: one of them may have been kept
+    elsewhere, or be new."""
+    there = await known(ctx)
+    clocks = [account.clock for account in there if account.clock is not None]
+    if provider.fresh and there:
+        provider.begin(max(clocks, default=datetime.now(UTC)), today=0, lived=len(PAST))
+    elif provider.fresh or (provider.notes["lived"] and not there):
+        today = datetime.now(UTC).replace(microsecond=0)
+        provider.begin(month_start(today, -3) - timedelta(days=5), today=int(today.timestamp()), lived=0)
+    provider.keep()
+
+
+async def ensure(studio: Studio) -> bool:
+    """Has the customers move in, or go on with that, and says whether there was anything to do."""
+    notes = studio.provider.notes
+    today = datetime.fromtimestamp(notes["today"], UTC)
+    first = notes["lived"]
+    for at, live in PAST[first:]:
+        await studio.travel(at(today))
+        await live(studio)
+        await studio.provider.settle(studio.ctx)
+        notes["lived"] += 1
+        studio.provider.keep()
+    studio.moved_in.set()
+    return bool(first < len(PAST))
+
+
+async def _join(studio: Studio, customer: Customer) -> None:
     await accounts.put_account(
-        ctx, STUDIO, customer.id, name=customer.name, email=f"{customer.id}@example.com", clock=since
+        studio.ctx,
+        STUDIO,
+        customer.id,
+        name=customer.name,
+        email=f"{customer.id}@example.com",
+        clock=studio.provider.now,
     )
 
 
-async def _mia(ctx: Context, gallery: Gallery, now: datetime) -> None:
-    """A month and twelve days with the first monthly plan: one renewal, one top-up, a few pictures."""
-    start = month_start(now, -1) - timedelta(days=12)
-    await _join(ctx, MIA, start)
-    plan = _plan(ctx, "month")
-    if plan:
-        made = await subscriptions.subscribe(
-            ctx, STUDIO, MIA.id, plan=plan, interval="month", key="demo:plan"
-        )
-        await _spend(ctx, MIA, "Poster series for the museum", 588)
-        await subscriptions.pay(ctx, STUDIO, made.subscription.id, reference="demo:mia:2", key="demo:paid")
-    if ctx.catalog.packs:
-        pack = next(iter(ctx.catalog.packs))
-        checkout = await checkouts.start_checkout(ctx, STUDIO, MIA.id, pack=pack, key="demo:pack")
-        await checkouts.pay_checkout(ctx, checkout.id)
-    await accounts.move_clock(ctx, STUDIO, MIA.id, now - timedelta(days=2))
-    await _spend(ctx, MIA, "Moods for the spring catalogue", 345)
-    await _draw(ctx, gallery, MIA, IMAGE, "a quiet mountain lake at dawn")
-    await _draw(ctx, gallery, MIA, IMAGE, "silk in the wind, deep blue")
-    await _draw(ctx, gallery, MIA, IMAGE, "paper canyon in the desert")
-    await accounts.move_clock(ctx, STUDIO, MIA.id, now)
+async def _noor_joins(studio: Studio) -> None:
+    await _join(studio, NOOR)
+    if plan := _plan(studio.ctx, "year"):
+        await buy(studio, NOOR.id, key="demo:plan", plan=plan, interval="year")
 
 
-async def _noor(ctx: Context, gallery: Gallery, now: datetime) -> None:
-    """Three months and five days into a year that is paid."""
-    await _join(ctx, NOOR, month_start(now, -3) - timedelta(days=5))
-    plan = _plan(ctx, "year")
-    if plan:
-        await subscriptions.subscribe(ctx, STUDIO, NOOR.id, plan=plan, interval="year", key="demo:plan")
-        await accounts.move_clock(ctx, STUDIO, NOOR.id, now - timedelta(days=30))
-        await _spend(ctx, NOOR, "Covers for the autumn list", 536)
-        await accounts.move_clock(ctx, STUDIO, NOOR.id, now - timedelta(days=1))
-        await _spend(ctx, NOOR, "Illustrations for issue twelve", 220)
-        await _draw(ctx, gallery, NOOR, IMAGE, "lotus flower in gold")
-        await _draw(ctx, gallery, NOOR, VIDEO, "moon over the fjord at night")
-    await accounts.move_clock(ctx, STUDIO, NOOR.id, now)
+async def _mia_joins(studio: Studio) -> None:
+    await _join(studio, MIA)
+    if plan := _plan(studio.ctx, "month"):
+        await buy(studio, MIA.id, key="demo:plan", plan=plan, interval="month")
+        await _spend(studio, MIA, "Poster series for the museum", 588)
 
 
-async def _sam(ctx: Context, gallery: Gallery, now: datetime) -> None:
-    """Nothing but a welcome gift."""
-    await _join(ctx, SAM, now)
+async def _noor_works(studio: Studio) -> None:
+    await _spend(studio, NOOR, "Covers for the autumn list", 536)
+
+
+async def _mia_tops_up(studio: Studio) -> None:
+    if packs := studio.ctx.catalog.packs:
+        await buy(studio, MIA.id, key="demo:pack", pack=next(iter(packs)))
+
+
+async def _mia_paints(studio: Studio) -> None:
+    await _spend(studio, MIA, "Moods for the spring catalogue", 345)
+    await _draw(studio, MIA, IMAGE, "a quiet mountain lake at dawn")
+    await _draw(studio, MIA, IMAGE, "silk in the wind, deep blue")
+    await _draw(studio, MIA, IMAGE, "paper canyon in the desert")
+
+
+async def _noor_paints(studio: Studio) -> None:
+    if studio.ctx.catalog.plans:
+        await _spend(studio, NOOR, "Illustrations for issue twelve", 220)
+        await _draw(studio, NOOR, IMAGE, "lotus flower in gold")
+        await _draw(studio, NOOR, VIDEO, "moon over the fjord at night")
+
+
+async def _sam_joins(studio: Studio) -> None:
+    """With nothing but a welcome gift."""
+    await _join(studio, SAM)
     await grants.grant(
-        ctx,
+        studio.ctx,
         STUDIO,
         SAM.id,
         kind="promo",
         amount=12,
-        expires_at=now + timedelta(days=14),
+        expires_at=studio.provider.now + timedelta(days=14),
         reason="Welcome to Kreator Studio",
         key="demo:welcome",
     )
@@ -113,28 +157,52 @@ def _plan(ctx: Context, interval: Interval) -> str | None:
     return (sold[0] if interval == "month" else sold[-1]) if sold else None
 
 
-async def _spend(ctx: Context, customer: Customer, what: str, permille: int) -> None:
+async def buy(studio: Studio, customer: str, *, key: str, token: str = "pm_card_visa", **what: Any) -> None:
+    """Buys a pack or plan at the provider's checkout page, with one of its test cards, and waits until
+    Coinpurse knows of it."""
+    opened = await checkouts.start_checkout(studio.ctx, STUDIO, customer, key=key, **what)
+    sessions = studio.provider.simulator.world.tables.sessions
+    for session in sessions:
+        if session["metadata"].get("coinpurse_checkout") == opened.id and session["status"] == "open":
+            studio.provider.control("pay_checkout", session=session["id"], token=token)
+    await studio.provider.settle(studio.ctx)
+
+
+async def _spend(studio: Studio, customer: Customer, what: str, permille: int) -> None:
     """Spends a share of the monthly credits on pictures, whatever the catalog's plans and prices are."""
+    ctx = studio.ctx
     if IMAGE not in ctx.catalog.operations:
         return
     monthly = (await wallets.balance(ctx, STUDIO, customer.id)).monthly.available
-    images = monthly * permille // 1000 // max(1, ctx.catalog.price_of(IMAGE))
     await wallets.charge(
         ctx,
         STUDIO,
         customer.id,
         operation=IMAGE,
-        quantity=images,
+        quantity=monthly * permille // 1000 // max(1, ctx.catalog.price_of(IMAGE)),
         metadata={"description": what},
         key=f"demo:{what}",
     )
 
 
-async def _draw(ctx: Context, gallery: Gallery, customer: Customer, operation: str, prompt: str) -> None:
-    if operation in ctx.catalog.operations:
+async def _draw(studio: Studio, customer: Customer, operation: str, prompt: str) -> None:
+    if operation in studio.ctx.catalog.operations:
         wish = Wish(operation, prompt, f"demo:{operation}:{prompt}", seconds=3)
         with contextlib.suppress(InsufficientCredits):  # a catalog where one picture costs more than a plan
-            await make(ctx, STUDIO, gallery, customer.id, wish)
+            await make(studio.ctx, STUDIO, studio.gallery, customer.id, wish)
 
 
-LIVES = {MIA.id: _mia, NOOR.id: _noor, SAM.id: _sam}
+def _months_ago(months: int, days: int) -> Callable[[datetime], datetime]:
+    return lambda today: month_start(today, -months) - timedelta(days=days)
+
+
+#: What happened, and when, seen from the day of the first start.
+PAST: list[tuple[Callable[[datetime], datetime], Callable[[Studio], Awaitable[None]]]] = [
+    (_months_ago(3, 5), _noor_joins),
+    (_months_ago(1, 12), _mia_joins),
+    (_months_ago(0, 30), _noor_works),
+    (_months_ago(0, 9), _mia_tops_up),
+    (_months_ago(0, 2), _mia_paints),
+    (_months_ago(0, 1), _noor_paints),
+    (_months_ago(0, 0), _sam_joins),
+]

@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from coinpurse.app import sessions, wallets
 from coinpurse.app.context import Context
-from coinpurse.demo import clock, making, notes
-from coinpurse.demo.customers import CUSTOMERS, MIA, STUDIO
-from coinpurse.demo.works import Gallery
+from coinpurse.demo import clock, making, notes, troubles
+from coinpurse.demo.customers import CUSTOMERS, MIA, Studio
+from coinpurse.demo.provider import STUDIO
 from coinpurse.domain.credits import Balance
 from coinpurse.domain.errors import CoinpurseError, CreditsHeld, InsufficientCredits, Invalid
 from coinpurse.web import words
@@ -44,11 +44,16 @@ def customer_of(request: Request) -> str:
     return given if given in CUSTOMERS else MIA.id
 
 
+def studio_of(request: Request) -> Studio:
+    """What the demo's people live with."""
+    studio: Studio = request.app.state.studio
+    return studio
+
+
 async def show(request: Request) -> Response:
     """GET /"""
-    ctx: Context = request.app.state.ctx
-    gallery: Gallery = request.app.state.gallery
-    customer = customer_of(request)
+    studio = studio_of(request)
+    ctx, customer = studio.ctx, customer_of(request)
     balance = await wallets.balance(ctx, STUDIO, customer)
     page = TEMPLATES.get_template("studio.html").render(
         brand=request.app.state.brand,
@@ -56,12 +61,14 @@ async def show(request: Request) -> Response:
         customer=CUSTOMERS[customer],
         customers=CUSTOMERS.values(),
         operations=ctx.catalog.operations,
-        works=gallery.works(customer)[:24],
+        works=studio.gallery.works(customer)[:24],
         note=notes.read(request),
         ideas=IDEAS,
         key=secrets.token_hex(12),
         clock=_clock(balance),
         quotes=await _quotes(ctx, customer),
+        panel=await troubles.panel(studio, customer),
+        panel_open="provider" in request.query_params,
     )
     response = HTMLResponse(page)
     response.delete_cookie(notes.COOKIE)
@@ -112,7 +119,7 @@ async def _sign_in(ctx: Context, request: Request, response: Response, customer:
 async def token(request: Request) -> Response:
     """GET /studio/token: what the pill asks for. An app's own server makes the token, for whoever is signed
     in."""
-    ctx: Context = request.app.state.ctx
+    ctx = studio_of(request).ctx
     session = await sessions.create_session(ctx, STUDIO, customer_of(request), seconds=PILL_SECONDS)
     return JSONResponse({"token": session.token, "expires_at": words.machine(session.expires_at)})
 
@@ -131,8 +138,7 @@ async def switch(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """POST /studio/works"""
     check_site(request)
-    ctx: Context = request.app.state.ctx
-    gallery: Gallery = request.app.state.gallery
+    ctx, gallery = studio_of(request).ctx, studio_of(request).gallery
     customer, home = customer_of(request), RedirectResponse("/", 303)
     wish = making.read_wish(ctx, gallery, customer, await request.form())
     if wish is None:
@@ -156,7 +162,7 @@ async def move_clock(request: Request) -> Response:
     if how not in get_args(clock.Move):
         raise Invalid.at("/move", "Choose one of the buttons of the clock.")
     moved = await clock.move(
-        request.app.state.ctx,
+        studio_of(request),
         customer_of(request),
         cast(clock.Move, how),
         card_works=not form.get("card_fails"),
@@ -175,13 +181,27 @@ def _told(response: Response, moved: clock.Moved, how: str) -> Response:
             if changed
             else notes.leave(response, "nothing")
         )
+    if before.frozen and not after.frozen and after.period == before.period:
+        return notes.leave(response, "recovered", after.available, addon)
     if after.frozen:
         return notes.leave(response, "frozen", after.frozen, addon)
     if after.period and after.period != before.period and not after.renewing:
         return notes.leave(response, "renewed", before.available, after.available, addon)
     if before.available and not after.available:
         return notes.leave(response, "lapsed", before.available, addon)
+    if addon > moved.before.addon.available:
+        return notes.leave(response, "arrived", addon - moved.before.addon.available, addon)
     return notes.leave(response, "moved")
+
+
+async def act(request: Request) -> Response:
+    """POST /studio/provider: something happens at the payment provider."""
+    check_site(request)
+    name = str((await request.form()).get("act", ""))
+    if name not in troubles.ACTS:
+        raise Invalid.at("/act", "Choose one of the buttons of the panel.")
+    said, numbers = await troubles.ACTS[name](studio_of(request), customer_of(request))
+    return notes.leave(RedirectResponse("/?provider#clock", 303), said, *numbers)
 
 
 async def quote(request: Request) -> Response:
@@ -189,7 +209,7 @@ async def quote(request: Request) -> Response:
     asked = request.query_params
     quantity = asked.get("quantity", "1")
     found = await wallets.quote(
-        request.app.state.ctx,
+        studio_of(request).ctx,
         STUDIO,
         customer_of(request),
         operation=asked.get("operation", ""),
@@ -205,8 +225,7 @@ async def quote(request: Request) -> Response:
 
 async def picture(request: Request) -> Response:
     """GET /studio/works/{file}: only the customer's own."""
-    gallery: Gallery = request.app.state.gallery
-    path = gallery.path(customer_of(request), request.path_params["file"])
+    path = studio_of(request).gallery.path(customer_of(request), request.path_params["file"])
     if path is None:
         return Response("There is no such picture.", 404, media_type="text/plain")
     return FileResponse(path, headers={"Cache-Control": "private, max-age=31536000, immutable"})
@@ -217,6 +236,7 @@ ROUTES = [
     Route("/studio/works", create, methods=["POST"]),
     Route("/studio/works/{file}", picture),
     Route("/studio/clock", move_clock, methods=["POST"]),
+    Route("/studio/provider", act, methods=["POST"]),
     Route("/studio/customer", switch, methods=["POST"]),
     Route("/studio/quote", quote),
     Route("/studio/token", token),

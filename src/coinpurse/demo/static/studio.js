@@ -9,6 +9,7 @@ const price = document.getElementById("price");
 /* Puts what the server rendered in place of what is there. */
 function swap(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
+  for (const part of document.querySelectorAll("details[open][id]")) fresh.getElementById(part.id)?.setAttribute("open", "");
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
     if (next) part.replaceChildren(...next.childNodes);
