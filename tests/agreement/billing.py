@@ -335,6 +335,7 @@ def times(sold: Terms, quantity: int) -> Terms:
     """What so many of a plan give."""
     return replace(
         sold,
+        quantity=quantity,
         allocation=sold.allocation * quantity,
         cap=None if sold.cap is None else sold.cap * quantity,
         trial_allocation=None if sold.trial_allocation is None else sold.trial_allocation * quantity,

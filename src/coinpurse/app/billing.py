@@ -96,6 +96,7 @@ def _terms(plan: Plan, fact: Standing | Paid) -> dict[str, Any]:
     kept = terms(plan, fact.interval)
     trial = plan.monthly_credits if plan.trial_credits is None else plan.trial_credits
     return kept | {
+        "quantity": fact.quantity,
         "allocation": plan.monthly_credits * fact.quantity,
         "cap": None if plan.cap is None else plan.cap * fact.quantity,
         "trial_credits": trial * fact.quantity,

@@ -89,7 +89,7 @@ def _pay(state: State, sub: SubscriptionState, line: Line) -> None:
             move_anchor(state, sub, line.start)
             sub.paid_months = line.months
             # What the trial gives was sold with it.
-            sub.terms, sub.pending = replace(line.terms, trial_allocation=sub.terms.on_trial), None
+            sub.terms, sub.pending = replace(_bought(sub, line), trial_allocation=sub.terms.on_trial), None
         else:
             sub.paid_months = max(sub.paid_months, _months_until(sub, line.end))
             _take_terms(sub, line)
@@ -120,15 +120,20 @@ def _start_over(state: State, written: Act, sub: SubscriptionState, line: Line) 
     taken = _taken_in_advance(state, written, sub)
     lapse(state, written, state.owned(sub))
     paid_before = None if _begun(sub) or not sub.paid_months else sub.paid_through
-    sub.anchor, sub.terms, sub.pending = line.start, line.terms, None
+    sub.anchor, sub.terms, sub.pending = line.start, _bought(sub, line), None
     n = period_number(line.start, state.now)
     sub.paid_months = max(line.months, n + 1, _months_until(sub, paid_before) if paid_before else 0)
     period = Period(sub.start(n), sub.start(n + 1))
     sub.slices = [piece for piece in sub.slices if piece.period.start != period.start]
-    sub.running = Slice(n, period, line.terms.plan, line.terms.policy, "granted", written.at)
+    sub.running = Slice(n, period, sub.terms.plan, sub.terms.policy, "granted", written.at)
     sub.slices.append(sub.running)
     sub.past_due = False
-    allot(state, written, sub, max(0, line.terms.allocation - taken))
+    allot(state, written, sub, max(0, sub.terms.allocation - taken))
+
+
+def _bought(sub: SubscriptionState, line: Line) -> Terms:
+    """The line's terms, or those under which the same was sold before (P5)."""
+    return sub.terms if same(line.terms, sub.terms) else line.terms
 
 
 def _taken_in_advance(state: State, written: Act, sub: SubscriptionState) -> int:

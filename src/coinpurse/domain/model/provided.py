@@ -160,7 +160,7 @@ def _change_terms(state: State, sub: SubscriptionState, latest: Standing, terms:
 
 def _is_upgrade(sub: SubscriptionState, latest: Standing, terms: Terms) -> bool:
     more = terms.months == sub.terms.months and terms.allocation > sub.terms.allocation
-    return more and latest.state == "active"
+    return more and latest.state == "active" and not same(terms, sub.terms)
 
 
 def _upgrade_waits(sub: SubscriptionState, latest: Standing, terms: Terms) -> bool:

@@ -16,6 +16,7 @@ def purchase(state: State, provider: str, fact: Purchase, credits: int) -> str:
     if fact.purchase in state.payments:
         note(state.payments[fact.purchase], fact.payment)
         return "The purchase is known."
+    credits = state.offered.setdefault((fact.purchase, fact.pack), credits)
     if fact.state != "paid":
         if state.purchases.get(fact.purchase) not in ("failed", "expired"):
             state.purchases[fact.purchase] = fact.state

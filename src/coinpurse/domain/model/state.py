@@ -158,6 +158,7 @@ class Terms:
     late_after: timedelta = timedelta(minutes=10)
     cap: int | None = None
     trial_allocation: int | None = None
+    quantity: int | None = None
 
     @property
     def months(self) -> int:
@@ -317,6 +318,7 @@ class State:
     sequence: int = 0
     standings: dict[str, Known] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
+    offered: dict[tuple[str, str], int] = field(default_factory=dict)
     purchases: dict[str, PurchaseState] = field(default_factory=dict)
     paid_with: set[tuple[str, str]] = field(default_factory=set)
     returns: dict[str, Backflow] = field(default_factory=dict)

@@ -123,9 +123,12 @@ def change(state: State, sub: SubscriptionState, terms: Terms, policy: str) -> N
             allot(state, written, sub, more)
 
 
-def same(one: Terms, other: Terms) -> bool:
-    """Whether two terms are one thing to buy; what else they say is kept as sold (P5)."""
-    return (one.plan, one.interval, one.allocation) == (other.plan, other.interval, other.allocation)
+def same(asked: Terms, sold: Terms) -> bool:
+    """Whether what is asked for is what was sold. A provider says how many of the plan there are: that counts
+    then, and not what the catalog gives for them today (P5)."""
+    as_many = asked.quantity == (sold.quantity or 1)
+    counts = asked.allocation == sold.allocation if asked.quantity is None else as_many
+    return counts and (asked.plan, asked.interval) == (sold.plan, sold.interval)
 
 
 def _refuse_change(sub: SubscriptionState, terms: Terms, policy: str) -> None:

@@ -43,8 +43,8 @@ CREATE OR REPLACE FUNCTION settle(
   p_actor text DEFAULT 'time', p_reason text DEFAULT NULL, p_unpaid bigint DEFAULT 0
 ) RETURNS wallets LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE subscriptions SET (plan, months, allocation, renewal, grace, late_after, cap, starts_at, anchor, paid_months, period, period_state, status, ends_at, ends_fixed, pending)
-    = (s.plan, s.months, s.allocation, s.renewal, s.grace, s.late_after, s.cap, s.starts_at, s.anchor, s.paid_months, s.period, s.period_state, s.status,
+  UPDATE subscriptions SET (plan, months, allocation, quantity, renewal, grace, late_after, cap, starts_at, anchor, paid_months, period, period_state, status, ends_at, ends_fixed, pending)
+    = (s.plan, s.months, s.allocation, s.quantity, s.renewal, s.grace, s.late_after, s.cap, s.starts_at, s.anchor, s.paid_months, s.period, s.period_state, s.status,
        s.ends_at, s.ends_fixed, s.pending)
    WHERE account = s.account AND subscription = s.subscription;
   IF s.period >= 0 THEN
@@ -121,7 +121,7 @@ CREATE OR REPLACE FUNCTION adopt(s subscriptions, p_terms jsonb) RETURNS subscri
 BEGIN
   s.plan := p_terms->>'plan'; s.months := (p_terms->>'months')::int; s.allocation := (p_terms->>'allocation')::bigint;
   s.renewal := p_terms->>'renewal'; s.grace := (p_terms->>'grace')::interval; s.late_after := (p_terms->>'late_after')::interval;
-  s.cap := (p_terms->>'cap')::bigint; s.pending := NULL;
+  s.cap := (p_terms->>'cap')::bigint; s.quantity := (p_terms->>'quantity')::int; s.pending := NULL;
   RETURN s;
 END $$;
 

@@ -16,9 +16,12 @@ BEGIN
   RETURN finish(next_due(w), p_key, p_fingerprint);
 END $$;
 
--- Whether a subscription runs under these terms already.
+-- Whether these terms are what a subscription was sold as. A provider says how many of the plan there are; that is then what counts, and not
+-- what the catalog gives for them today: what was sold stays as it was sold (P5).
 CREATE OR REPLACE FUNCTION sold_as(s subscriptions, p_terms jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-  SELECT (s.plan, s.months, s.allocation) = (p_terms->>'plan', (p_terms->>'months')::int, (p_terms->>'allocation')::bigint)
+  SELECT (s.plan, s.months) = (p_terms->>'plan', (p_terms->>'months')::int)
+     AND CASE WHEN p_terms->>'quantity' IS NULL THEN s.allocation = (p_terms->>'allocation')::bigint
+              ELSE coalesce(s.quantity, 1) = (p_terms->>'quantity')::int END
 $$;
 
 -- Whether a paid period runs: the only ground for a change that takes effect now.

@@ -116,7 +116,7 @@ DECLARE
   now_better boolean := (terms->>'allocation')::bigint > s.allocation AND f->>'state' = 'active' AND confirmed(s);
 BEGIN
   IF terms IS NULL OR payment_pending(s, f) THEN RETURN w; END IF;
-  IF now_better AND (terms->>'months')::int = s.months AND p_upgrade <> 'at_renewal' THEN
+  IF NOT sold_as(s, terms) AND now_better AND (terms->>'months')::int = s.months AND p_upgrade <> 'at_renewal' THEN
     RETURN amend(w, s, terms, CASE p_upgrade WHEN 'restart' THEN 'difference' ELSE p_upgrade END, p_actor);
   END IF;
   IF sold_as(CASE WHEN s.pending IS NULL THEN s ELSE adopt(s, s.pending) END, terms) THEN RETURN w; END IF;
@@ -125,7 +125,7 @@ END $$;
 
 -- Whether an upgrade could only be kept for later, because the running period is not confirmed: it takes effect when that is.
 CREATE OR REPLACE FUNCTION upgrade_waits(s subscriptions, f jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT f->>'state' = 'active' AND (f->'terms'->>'allocation')::bigint > s.allocation AND (f->'terms'->>'months')::int = s.months
+  SELECT f->>'state' = 'active' AND NOT sold_as(s, f->'terms') AND (f->'terms'->>'allocation')::bigint > s.allocation AND (f->'terms'->>'months')::int = s.months
      AND s.period >= 0 AND s.period_state <> 'granted'
 $$;
 

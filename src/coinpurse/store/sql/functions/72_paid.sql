@@ -105,7 +105,7 @@ BEGIN
     UPDATE renewals SET state = 'skipped', changed_at = w.at
      WHERE account = s.account AND subscription = s.subscription AND period_start = (running(s)).starts;
   END IF;
-  s := adopt(s, f->'terms');
+  IF NOT sold_as(s, f->'terms') THEN s := adopt(s, f->'terms'); ELSE s.pending := NULL; END IF;
   s.anchor := (f->>'start')::timestamptz;
   s.period := months_until(s.anchor, w.at + interval '1 microsecond') - 1;
   s.paid_months := greatest(line_months(f), s.period + 1, months_until(s.anchor, paid_before));
@@ -127,7 +127,7 @@ $$;
 CREATE OR REPLACE FUNCTION put_off(w wallets, s subscriptions, f jsonb, p_actor text) RETURNS wallets LANGUAGE plpgsql AS $$
 DECLARE reason text := differs(s, f);
 BEGIN
-  s := adopt(s, f->'terms');
+  IF NOT sold_as(s, f->'terms') THEN s := adopt(s, f->'terms'); ELSE s.pending := NULL; END IF;
   s.anchor := (f->>'start')::timestamptz;
   s.paid_months := line_months(f);
   IF s.period = -1 THEN w := move_expiry(w, s, s.anchor); ELSIF s.trial_credits IS NULL THEN s.starts_at := s.anchor; END IF;
@@ -138,7 +138,9 @@ END $$;
 CREATE OR REPLACE FUNCTION heed_purchase(p_account uuid, p_provider text, f jsonb, p_actor text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   w wallets := enter(p_account);
-  credits bigint := (f->>'credits')::bigint * (f->>'quantity')::bigint;
+  -- As it was offered when the checkout was opened, whatever the catalog gives for it today (P5).
+  credits bigint := coalesce((SELECT (item->>'credits')::bigint FROM checkouts WHERE provider = p_provider AND reference = f->>'purchase' AND item->>'pack' = f->>'pack'),
+                             (f->>'credits')::bigint * (f->>'quantity')::bigint);
 BEGIN
   INSERT INTO checkouts AS c (checkout, provider, reference, account, item, status, created_at, changed_at)
   SELECT f->>'purchase', p_provider, f->>'purchase', a.id,

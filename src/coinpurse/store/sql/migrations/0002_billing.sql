@@ -84,8 +84,9 @@ ALTER TABLE payments
 CREATE INDEX payments_payment ON payments (provider, payment) WHERE payment IS NOT NULL;
 CREATE INDEX payments_invoice ON payments (provider, invoice) WHERE invoice IS NOT NULL;
 
--- A fixed end stays where it is when a payment comes; the other kind moves with what is paid. Null: false.
-ALTER TABLE subscriptions ADD COLUMN ends_fixed boolean;
+-- A fixed end stays where it is when a payment comes; the other kind moves with what is paid. Null: false. How many of the plan were sold: by a
+-- provider's word; null: 1.
+ALTER TABLE subscriptions ADD COLUMN ends_fixed boolean, ADD COLUMN quantity int;
 
 -- What a grant has to give back since its money went back: in all, so far, paid by later grants; and what a dispute holds.
 ALTER TABLE grants
