@@ -44,7 +44,10 @@ def formatter(as_json: bool) -> logging.Formatter:
 
 
 def _for_people() -> structlog.dev.ConsoleRenderer:
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    # Not the tracebacks that it would choose where `rich` is installed: those show variables, secrets too.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )
 
 
 def _without_colour_codes(
