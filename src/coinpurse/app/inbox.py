@@ -23,9 +23,10 @@ from coinpurse.domain.ports import Notice, NotOurs, NotYet, Provider, ProviderEr
 
 T = TypeVar("T")
 
-AT_ONCE = 8  # events that are worked on at the same time
+AT_ONCE = 8  # events of one provider that are worked on at the same time
 ASK = 20.0  # seconds in which a provider has to answer all that is asked for one event
-LEASE = timedelta(seconds=45)  # nobody else takes a claimed event so long; what ASK leaves is for the books
+BOOKS = 15.0  # seconds in which an event's facts have to be applied: its account may be busy, or locked
+LEASE = timedelta(seconds=45)  # nobody else takes a claimed event so long; longer than ASK and BOOKS
 LONGEST = 255  # characters of an identifier; the providers' own are far shorter
 
 CLAIM = "SELECT * FROM coinpurse.claim_events(%s, %s, %s)"
@@ -110,12 +111,13 @@ async def _now(ctx: Context) -> datetime:
     return now
 
 
-async def claim(ctx: Context, limit: int) -> list[Claimed]:
-    """Up to `limit` events that are due, of providers that are configured here. Until the lease ends they are
-    ours."""
-    if not ctx.providers or limit <= 0:
+async def claim(ctx: Context, limit: int, provider: str | None = None) -> list[Claimed]:
+    """Up to `limit` events that are due, the longest due first, of one provider or of all that are configured
+    here. Until the lease ends they are ours."""
+    providers = list(ctx.providers) if provider is None else [provider]
+    if not providers or limit <= 0:
         return []
-    return [_claimed(row) for row in await ctx.db.rows(CLAIM, [list(ctx.providers), limit, LEASE])]
+    return [_claimed(row) for row in await ctx.db.rows(CLAIM, [providers, limit, LEASE])]
 
 
 def _claimed(row: Any) -> Claimed:
@@ -151,15 +153,18 @@ async def _outcome(ctx: Context, event: Claimed, words: Any) -> tuple[str, str]:
     """Has the event's facts applied, which marks it; or marks it ignored or failed, and says why."""
     try:
         found = await _ask(event.provider, _facts(ctx, event))
-        applied = await billing.apply(
-            ctx, event.provider, found, test=event.notice.test, event=event.notice.id
-        )
+        async with asyncio.timeout(BOOKS):
+            applied = await billing.apply(
+                ctx, event.provider, found, test=event.notice.test, event=event.notice.id
+            )
     except NotOurs as why:
         return await _settle(ctx, event, "ignored", str(why))
     except (NotYet, ProviderError) as why:
         return await _settle(ctx, event, "failed", str(why))
     except CoinpurseError as why:
         return await _settle(ctx, event, "failed", why.detail)
+    except TimeoutError:
+        return await _settle(ctx, event, "failed", f"The account was locked for {BOOKS:g} seconds.")
     except Exception as error:
         words.exception("billing event broke")
         outcome = f"Something unexpected went wrong ({type(error).__name__}); the log has the details."
@@ -223,6 +228,7 @@ async def look_up(ctx: Context, who: Who, id: str) -> LookedUp:
     name, reference = rows[0]["provider"], rows[0]["reference"]
     found = await _looked_up(ctx.providers.get(name), name, reference, await _now(ctx))
     applied = await billing.apply(ctx, name, found, test=known.test)
+    log.info("subscription looked up", provider=name, subscription=id, actor=who.actor, acts=applied.acts)
     await wake(ctx, name, found)
     after = await subscriptions.get_subscription(ctx, who, id)
     return LookedUp(applied.status, applied.outcome, applied.acts, after)

@@ -16,14 +16,17 @@ log = structlog.get_logger("coinpurse.worker")
 
 
 async def run(ctx: Context, stop: asyncio.Event) -> None:
-    """Works until `stop` is set. Without a configured provider there is nothing to do."""
-    if not ctx.providers:
-        return
+    """Works until `stop` is set, for each configured provider on its own: one that doesn't answer holds up
+    nobody else's events."""
+    await asyncio.gather(*(_serve(ctx, provider, stop) for provider in ctx.providers))
+
+
+async def _serve(ctx: Context, provider: str, stop: asyncio.Event) -> None:
     running: set[asyncio.Task[None]] = set()
     pause = INTERVAL
     while not stop.is_set():
         try:
-            for event in await inbox.claim(ctx, inbox.AT_ONCE - len(running)):
+            for event in await inbox.claim(ctx, inbox.AT_ONCE - len(running), provider):
                 task = asyncio.create_task(inbox.handle(ctx, event), name=f"event {event.notice.id}")
                 running.add(task)
                 task.add_done_callback(running.discard)
@@ -32,8 +35,7 @@ async def run(ctx: Context, stop: asyncio.Event) -> None:
             pause = min(pause * 2, LONGEST_PAUSE)
             log.warning("inbox failed", error=str(error), kind=type(error).__name__, again_in=pause)
         await _wait(stop, running, pause)
-    if running:
-        await asyncio.wait(running, timeout=LAST_EVENTS)
+    await _finish(running)
 
 
 async def _wait(stop: asyncio.Event, running: set[asyncio.Task[None]], pause: float) -> None:
@@ -43,3 +45,13 @@ async def _wait(stop: asyncio.Event, running: set[asyncio.Task[None]], pause: fl
     stopped.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await stopped
+
+
+async def _finish(running: set[asyncio.Task[None]]) -> None:
+    """Ends what is under way: nothing may go on when the database is let go of."""
+    if not running:
+        return
+    _, late = await asyncio.wait(running, timeout=LAST_EVENTS)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
