@@ -113,16 +113,17 @@ def _check_json(value: Any, levels: int) -> None:
             _check_json(one, levels - 1)
 
 
-def _whole_segment(value: Any) -> Any:
+def whole_segment(value: Any) -> Any:
+    """A segment of a path with its slashes."""
     return value.replace(ENCODED_SLASH, "/") if isinstance(value, str) else value
 
 
 Amount = Annotated[int, Strict(), Field(ge=0, le=MAX_AMOUNT)]
 PositiveAmount = Annotated[int, Strict(), Field(ge=1, le=MAX_AMOUNT)]
 AccountId = Annotated[str, _line(200)]
-AccountInPath = Annotated[AccountId, BeforeValidator(_whole_segment)]
+AccountInPath = Annotated[AccountId, BeforeValidator(whole_segment)]
 ThingId = Annotated[str, _line(200)]
-ThingInPath = Annotated[ThingId, BeforeValidator(_whole_segment)]
+ThingInPath = Annotated[ThingId, BeforeValidator(whole_segment)]
 Name = Annotated[str, _line(200)]
 Member = Annotated[str, _line(200)]
 Reason = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=PROSE)]

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from coinpurse.app.context import Context, Who
+import structlog
+
+from coinpurse.app.context import Context, Who, check_text
 from coinpurse.domain.credits import Page, RenewalEvent
 from coinpurse.domain.errors import Conflict, Invalid, NotFound
 from coinpurse.store.db import instant
 
 Status = Literal["waiting", "applied", "ignored", "failed"]
 STATUSES = ("waiting", "applied", "ignored", "failed")
+log = structlog.get_logger("coinpurse.inbox")
+
 #: Which events a renewal leads one to expect, in the order in which they usually come.
 EXPECTED = {
     "stripe": ("invoice.created", "invoice.finalized", "invoice.paid", "customer.subscription.updated"),
@@ -103,6 +107,7 @@ async def billing_events(
     provider. Raises AccountNotFound, Invalid."""
     if status is not None and status not in STATUSES:
         raise Invalid.at("/status", f"It is one of {', '.join(STATUSES)}.")
+    check_text(provider, "/provider")
     digest = (await ctx.directory.existing(account, who.test)).digest if account is not None else None
     before, of, id = _cursor(cursor)
     asked = {"test": who.test, "status": status, "provider": provider, "account": digest}
@@ -116,6 +121,7 @@ def _cursor(cursor: str | None) -> tuple[datetime | None, str | None, str | None
     if cursor is None:
         return None, None, None
     try:
+        check_text(cursor, "/cursor")
         received_at, provider, event = cursor.split(" ", 2)
         return instant(received_at), provider, event
     except (ValueError, OverflowError):
@@ -136,6 +142,8 @@ def _event(row: Any, account: str | None) -> BillingEvent:
 
 async def get_event(ctx: Context, who: Who, id: str, *, provider: str | None = None) -> BillingEvent:
     """One billing event, by the provider's id. Raises NotFound; Conflict where two providers use that id."""
+    check_text(id, "/id")
+    check_text(provider, "/provider")
     rows = await ctx.db.rows(GET, {"test": who.test, "id": id, "provider": provider})
     if not rows:
         raise NotFound(
@@ -152,13 +160,14 @@ async def retry_event(ctx: Context, who: Who, id: str, *, provider: str | None =
     one that was applied does no harm (E2). Raises NotFound, Conflict."""
     found = await get_event(ctx, who, id, provider=provider)
     await ctx.db.call("retry_event", provider=found.provider, event=id)
+    log.info("billing event retried", provider=found.provider, event_id=id, actor=who.actor)
     return await get_event(ctx, who, id, provider=found.provider)
 
 
 async def arrived(ctx: Context, renewals: Sequence[Any]) -> list[list[RenewalEvent]]:
     """For each renewal (a row), which of the events that it leads one to expect have come for its
-    subscription in its period: none are named where its payment is confirmed, or no provider has sold it
-    (T7)."""
+    subscription in its period, then what else came (a payment that failed, say): none are named where its
+    payment is confirmed, or no provider has sold it (T7)."""
     open_ = [row for row in renewals if row["state"] in UNCONFIRMED]
     columns = ("account", "subscription", "period_start", "period_end")
     names = ("accounts", "subscriptions", "starts", "ends")
@@ -168,7 +177,7 @@ async def arrived(ctx: Context, renewals: Sequence[Any]) -> list[list[RenewalEve
         expected = found.setdefault(
             row["nth"], {type: RenewalEvent(type, None, None) for type in EXPECTED.get(row["provider"], ())}
         )
-        if row["type"] in expected:
+        if row["type"] is not None:
             expected[row["type"]] = RenewalEvent(row["type"], row["event"], row["status"])
     told = {id(row): list(found.get(nth, {}).values()) for nth, row in enumerate(open_, 1)}
     return [told.get(id(row), []) for row in renewals]

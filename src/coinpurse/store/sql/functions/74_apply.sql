@@ -27,7 +27,8 @@ BEGIN
     written := written || ARRAY(SELECT act FROM acts WHERE account = owner AND act > before AND actor = p_actor ORDER BY act);
   END LOOP;
   summary := array_to_string(CASE WHEN did = '{}' THEN saw ELSE did END, ' ');
-  UPDATE events SET status = 'applied', outcome = summary, account = owner, acts = nullif(written, '{}'), next_at = 'infinity',
+  -- Worked on again, it keeps what it led to the first time.
+  UPDATE events SET status = 'applied', outcome = summary, account = coalesce(owner, account), acts = nullif(coalesce(acts, '{}') || written, '{}'), next_at = 'infinity',
          claimed_until = NULL, changed_at = clock_timestamp() WHERE provider = p_provider AND event = p_event;
   RETURN jsonb_build_object('status', 'applied', 'outcome', summary, 'account', owner, 'acts', written);
 EXCEPTION WHEN SQLSTATE 'CP001' THEN
