@@ -1,10 +1,12 @@
 """Schemathesis, a stranger who believes the OpenAPI document, against a real server with real accounts."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -23,8 +25,10 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from coinpurse.api import create_api
 from coinpurse.app import keys
 from coinpurse.app.live import Hub
-from coinpurse.settings import Settings
+from coinpurse.settings import ProviderSettings, Settings
 from coinpurse.wiring import open_context
+from providers.pretending import standard_headers
+from providers.test_standard import KEY, SECRET
 
 AnyCase = Case[Any]
 AnyOperation = APIOperation[Any, Any, Any, Any]
@@ -78,7 +82,9 @@ def served(settings: Settings) -> Iterator[Served]:
 @pytest.fixture
 def stranger(module_database_url: str) -> Iterator[tuple[Served, dict[str, str], dict[str, str]]]:
     """The server, the identifiers of what is in it by path, and the headers of a session."""
-    with served(replace(Settings.from_env({}), database_url=module_database_url)) as it:
+    standard = ProviderSettings(webhook_secrets=(SECRET,))
+    settings = replace(Settings.from_env({}), database_url=module_database_url, standard=standard)
+    with served(settings) as it:
         headers = {"Authorization": f"Bearer {it.key}"}
         with httpx.Client(base_url=it.address, headers=headers) as client:
             ids = seed(client)
@@ -107,7 +113,17 @@ def seed(client: httpx.Client) -> dict[str, str]:
         "charges": post("/v1/charges", amount=1000),
         "holds": post("/v1/holds", amount=100),
         "checkouts": post("/v1/checkouts", pack="small"),
+        "billing-events": deliver(client),
     }
+
+
+def deliver(client: httpx.Client) -> str:
+    """A billing event."""
+    now = datetime.now(UTC)
+    content = {"type": "customer.linked", "timestamp": now.isoformat(), "test": True}
+    body = json.dumps(content | {"data": {"customer": "c_1", "account": ACCOUNT}}).encode()
+    answer = client.post("/v1/webhooks/standard", content=body, headers=standard_headers(KEY, body, now))
+    return str(answer.json()["received"])
 
 
 def settle(case: AnyCase, ids: dict[str, str]) -> None:
