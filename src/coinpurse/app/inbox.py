@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from coinpurse.app import billing, subscriptions
+from coinpurse.app import asking, billing, subscriptions
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.credits import Subscription
 from coinpurse.domain.errors import CoinpurseError, Conflict, NotFound, ProviderFailed, WebhookRefused
@@ -152,7 +152,7 @@ async def handle(ctx: Context, event: Claimed) -> None:
 async def _outcome(ctx: Context, event: Claimed, words: Any) -> tuple[str, str]:
     """Has the event's facts applied, which marks it; or marks it ignored or failed, and says why."""
     try:
-        found = await _ask(event.provider, _facts(ctx, event))
+        found = await _ask(event.provider, _facts(ctx, event), ASK)
         async with asyncio.timeout(BOOKS):
             applied = await billing.apply(
                 ctx, event.provider, found, test=event.notice.test, event=event.notice.id
@@ -182,13 +182,13 @@ async def _facts(ctx: Context, event: Claimed) -> Sequence[Fact]:
     return await provider.facts(event.notice, event.body, await _now(ctx))
 
 
-async def _ask(provider: str, answer: Awaitable[T]) -> T:
+async def _ask(provider: str, answer: Awaitable[T], seconds: float) -> T:
     """What a provider answers, if it does so in time. Raises ProviderError."""
     try:
-        async with asyncio.timeout(ASK):
+        async with asyncio.timeout(seconds):
             return await answer
     except TimeoutError as error:
-        raise ProviderError(f"{provider} did not answer within {ASK:g} seconds.") from error
+        raise ProviderError(f"{provider} did not answer within {seconds:g} seconds.") from error
 
 
 async def _settle(
@@ -238,7 +238,7 @@ async def _looked_up(provider: Provider | None, name: str, reference: str, now: 
     if provider is None:
         raise Conflict(f"The payment provider {name!r} is not configured here, so it can't be asked.")
     try:
-        return await _ask(name, provider.look_up(reference, now))
+        return await _ask(name, provider.look_up(reference, now), asking.ASK)
     except (NotOurs, NotYet) as why:
         raise Conflict(str(why)) from why
     except ProviderError as why:

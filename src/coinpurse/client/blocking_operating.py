@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from coinpurse.app.events import BillingEvent
+from coinpurse.app.inbox import LookedUp
 from coinpurse.client.loop import Blocking
 from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import Page, Renewal
@@ -9,7 +11,7 @@ from coinpurse.domain.outgoing import Delivery, DeliveryState, Endpoint, NewEndp
 
 
 class Operating(Blocking):
-    """Renewals, where events go and what became of them, and automatic top-up."""
+    """Renewals and billing events, where events go and what became of them, and automatic top-up."""
 
     def create_endpoint(
         self, url: str, *, types: Sequence[str] = (), test: bool | None = None
@@ -78,3 +80,33 @@ class Operating(Blocking):
     ) -> Page[Renewal]:
         """Periods and what became of them (T7); `state="late"` lists those whose payment is overdue."""
         return self._run(self._purse.renewals(state=state, account=account, limit=limit, cursor=cursor))
+
+    def billing_events(
+        self,
+        *,
+        status: str | None = None,
+        account: str | None = None,
+        provider: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[BillingEvent]:
+        """What payment providers told, newest first, and what became of it (E1); `status="failed"` lists
+        what needs a look."""
+        return self._run(
+            self._purse.billing_events(
+                status=status, account=account, provider=provider, limit=limit, cursor=cursor
+            )
+        )
+
+    def get_billing_event(self, event_id: str, *, provider: str | None = None) -> BillingEvent:
+        """A billing event, by the provider's id. Raises NotFound; Conflict where two providers use the id."""
+        return self._run(self._purse.get_billing_event(event_id, provider=provider))
+
+    def retry_billing_event(self, event_id: str, *, provider: str | None = None) -> BillingEvent:
+        """Have an event worked on once more by a worker; what was applied before changes nothing (E2)."""
+        return self._run(self._purse.retry_billing_event(event_id, provider=provider))
+
+    def look_up(self, subscription_id: str) -> LookedUp:
+        """Ask the provider how a subscription stands and what was paid for it, and apply that: for events
+        that haven't come. Raises Conflict where there is nobody to ask, ProviderFailed."""
+        return self._run(self._purse.look_up(subscription_id))

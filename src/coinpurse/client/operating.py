@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from coinpurse.app.events import BillingEvent
+from coinpurse.app.inbox import LookedUp
 from coinpurse.client import operations as op
 from coinpurse.client.local import Local
 from coinpurse.client.remote import Remote
@@ -11,7 +13,7 @@ from coinpurse.domain.outgoing import Delivery, DeliveryState, Endpoint, NewEndp
 
 
 class Operating:
-    """Renewals, where events go and what became of them, and automatic top-up."""
+    """Renewals and billing events, where events go and what became of them, and automatic top-up."""
 
     _way: Local | Remote
 
@@ -82,3 +84,31 @@ class Operating:
     ) -> Page[Renewal]:
         """Periods and what became of them (T7); `state="late"` lists those whose payment is overdue."""
         return await self._way.call(op.RENEWALS, state=state, account=account, limit=limit, cursor=cursor)
+
+    async def billing_events(
+        self,
+        *,
+        status: str | None = None,
+        account: str | None = None,
+        provider: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[BillingEvent]:
+        """What payment providers told, newest first, and what became of it (E1); `status="failed"` lists
+        what needs a look."""
+        return await self._way.call(
+            op.BILLING_EVENTS, status=status, account=account, provider=provider, limit=limit, cursor=cursor
+        )
+
+    async def get_billing_event(self, event_id: str, *, provider: str | None = None) -> BillingEvent:
+        """A billing event, by the provider's id. Raises NotFound; Conflict where two providers use the id."""
+        return await self._way.call(op.GET_BILLING_EVENT, id=event_id, provider=provider)
+
+    async def retry_billing_event(self, event_id: str, *, provider: str | None = None) -> BillingEvent:
+        """Have an event worked on once more by a worker; what was applied before changes nothing (E2)."""
+        return await self._way.call(op.RETRY_BILLING_EVENT, id=event_id, provider=provider)
+
+    async def look_up(self, subscription_id: str) -> LookedUp:
+        """Ask the provider how a subscription stands and what was paid for it, and apply that: for events
+        that haven't come. Raises Conflict where there is nobody to ask, ProviderFailed."""
+        return await self._way.call(op.LOOK_UP, id=subscription_id)

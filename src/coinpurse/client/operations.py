@@ -10,7 +10,9 @@ from coinpurse.app import (
     auto_topup,
     checkouts,
     endpoints,
+    events,
     grants,
+    inbox,
     ledger,
     outbox,
     portal,
@@ -19,6 +21,8 @@ from coinpurse.app import (
     wallets,
 )
 from coinpurse.app.checkouts import Checkout
+from coinpurse.app.events import BillingEvent
+from coinpurse.app.inbox import LookedUp
 from coinpurse.app.ledger import Explanation
 from coinpurse.app.portal import Portal
 from coinpurse.app.sessions import Session
@@ -84,6 +88,10 @@ PAUSE = Operation(subscriptions.pause, "POST", "/subscriptions/{id}/pause", Subs
 CHANGE = Operation(subscriptions.change, "POST", "/subscriptions/{id}/change", SubscriptionChange)
 PREVIEW = Operation(subscriptions.preview, "POST", "/subscriptions/{id}/preview", Preview)
 RENEWALS = Operation(subscriptions.renewals, "GET", "/renewals", Page[Renewal])
+BILLING_EVENTS = Operation(events.billing_events, "GET", "/billing-events", Page[BillingEvent])
+GET_BILLING_EVENT = Operation(events.get_event, "GET", "/billing-events/{id}", BillingEvent)
+RETRY_BILLING_EVENT = Operation(events.retry_event, "POST", "/billing-events/{id}/retry", BillingEvent)
+LOOK_UP = Operation(inbox.look_up, "POST", "/subscriptions/{id}/lookup", LookedUp)
 PUT_ACCOUNT = Operation(_put_account, "PUT", "/accounts/{id}", Account)
 GET_ACCOUNT = Operation(accounts.get_account, "GET", "/accounts/{id}", Account)
 FIND_ACCOUNTS = Operation(accounts.find_accounts, "GET", "/accounts", Page[Account])
