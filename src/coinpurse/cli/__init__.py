@@ -8,6 +8,7 @@ from coinpurse.cli.books import check, migrate, verify
 from coinpurse.cli.credits import balance, charge, explain, grant
 from coinpurse.cli.doctor import doctor
 from coinpurse.cli.endpoints import endpoints
+from coinpurse.cli.events import events
 from coinpurse.cli.keys import keys
 from coinpurse.cli.serve import demo, serve, worker
 
@@ -40,6 +41,7 @@ for command in (
     explain,
     verify,
     keys,
+    events,
     endpoints,
     doctor,
 ):

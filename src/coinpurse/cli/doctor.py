@@ -13,7 +13,7 @@ MARKS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
 @click.command()
 @in_context
 async def doctor(ctx: Context) -> Said:
-    """Say whether this deployment is sound: versions, clock, durability, lag, late renewals."""
+    """Say whether this deployment is sound: versions, clock, durability, lag, payment providers, renewals."""
     findings = await app.examine(ctx)
     wrong = [f for f in findings if f.state == "wrong"]
     lines = table((MARKS[f.state], f.name, f.words) for f in findings)
