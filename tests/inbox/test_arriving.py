@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from structlog.testing import capture_logs
 from coinpurse.api.limits import MAX_BODY_BYTES
 from coinpurse.app import inbox
 from coinpurse.app.context import Context
+from coinpurse.cli import logs
 from coinpurse.simulator import Delivery, sign
 from inbox.place import SECRET, Place, signed
 from inbox.post import Post
@@ -187,6 +189,20 @@ async def test_nothing_logs_bodies_or_secrets(
     assert [
         word for word in (SECRET, "sk_test_1", "v1=", "client_reference", "payment_status") if word in text
     ] == []
+
+
+def test_tracebacks_show_no_variables() -> None:
+    """A traceback in the log says where, not what was in the variables there."""
+    try:
+        _breaks("whsec_" + "never" + "_shown", 0)
+    except ZeroDivisionError:
+        line = logs._for_people()(None, "error", {"event": "broke", "exc_info": sys.exc_info()})
+    assert "ZeroDivisionError" in line
+    assert "never_shown" not in line
+
+
+def _breaks(secret: str, number: int) -> float:
+    return len(secret) / number
 
 
 async def _broken(*args: Any) -> Any:

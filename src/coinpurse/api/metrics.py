@@ -25,6 +25,17 @@ LATE = Gauge(
     "Renewals whose payment is overdue (T7), counted up to 1,000.",
     registry=REGISTRY,
 )
+EVENTS = Gauge(
+    "coinpurse_billing_events",
+    "Billing events that wait to be worked on, or failed.",
+    ["status", "mode"],
+    registry=REGISTRY,
+)
+OLDEST = Gauge(
+    "coinpurse_billing_events_oldest_waiting_seconds",
+    "For how long the oldest waiting billing event has waited.",
+    registry=REGISTRY,
+)
 
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

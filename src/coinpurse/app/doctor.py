@@ -1,13 +1,16 @@
 """Is this deployment sound? What an operator should know of it, and what to do where something is amiss."""
 
+import asyncio
 import platform
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from coinpurse import __version__
+from coinpurse.app import asking, events
 from coinpurse.app.context import Context
+from coinpurse.domain.ports import NotOurs, NotYet, Provider, ProviderError
 
 LEAST_POSTGRES = 150000
 MOST_SKEW = 2.0  # seconds
@@ -30,6 +33,13 @@ OVERDUE = """
 RENEWALS = """
     SELECT count(*) FILTER (WHERE state = 'late') AS late, count(*) FILTER (WHERE state = 'failed') AS failed
       FROM coinpurse.renewals"""
+
+#: What nobody works on, because its provider isn't configured.
+ORPHANS = """
+    SELECT provider, count(*) AS events FROM coinpurse.events
+     WHERE status IN ('waiting', 'failed') AND next_at < 'infinity' AND provider <> ALL (%s)
+     GROUP BY provider"""
+NEWEST = "SELECT reference FROM coinpurse.standings WHERE provider = %s ORDER BY as_of DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,12 @@ async def _findings(ctx: Context) -> AsyncIterator[Finding]:
         yield _setting(row["name"], row["setting"])
     yield _connections(server)
     yield _lag((await ctx.db.rows(OVERDUE))[0])
+    for provider in ctx.providers.values():
+        yield await _provider(ctx, provider)
+    tallies = await events.tally(ctx)
+    yield _inbox(tallies)
+    yield _failed(tallies)
+    yield _orphans({row["provider"]: row["events"] for row in await ctx.db.rows(ORPHANS, [[*ctx.providers]])})
     yield _renewals((await ctx.db.rows(RENEWALS))[0])
     yield _catalog(ctx)
 
@@ -129,8 +145,75 @@ def _renewals(count: Any) -> Finding:
     words = f"{count['late']:,} late, {count['failed']:,} failed"
     if not count["late"]:
         return Finding("renewals", "ok", value, words)
-    advice = "Their payments have not come. GET /v1/renewals?state=late and the support console list them."
+    advice = (
+        "Their payments have not come. GET /v1/renewals?state=late lists them, with the billing events that "
+        "did and didn't arrive: retry a failed one, or have the subscription looked up."
+    )
     return Finding("renewals", "note", value, words, advice)
+
+
+async def _provider(ctx: Context, provider: Provider) -> Finding:
+    """Whether a payment provider is set up in full, and answers."""
+    name, prefix = provider.name, f"COINPURSE_{provider.name.upper()}"
+    if not getattr(ctx.settings, name).webhook_secrets:
+        advice = f"Its deliveries are all refused. Set {prefix}_WEBHOOK_SECRET."
+        return Finding(name, "wrong", "no secret", "configured without a webhook secret", advice)
+    if name == "standard":
+        return Finding(name, "ok", "told", "tells; nobody can be asked")
+    if not provider.can_ask:
+        advice = f"Deliveries are believed, by their dates; what is missing can't be asked: {prefix}_API_KEY."
+        return Finding(name, "note", "told", "tells, and can't be asked: it has no API key", advice)
+    return await _reached(ctx, provider)
+
+
+async def _reached(ctx: Context, provider: Provider) -> Finding:
+    """Asks for the subscription that was told of last. Any answer but one about the key is an answer."""
+    rows = await ctx.db.rows(NEWEST, [provider.name])
+    asked = await ctx.db.rows("SELECT clock_timestamp() AS now")
+    key = f"COINPURSE_{provider.name.upper()}_API_KEY"
+    try:
+        async with asyncio.timeout(asking.ASK):
+            await provider.look_up(rows[0]["reference"] if rows else "sub_unknown", asked[0]["now"])
+    except TimeoutError:
+        words = f"no answer within {asking.ASK:g} seconds"
+        return Finding(provider.name, "note", "silent", words, "Its events fail and are tried again.")
+    except ProviderError as error:
+        if error.passing:
+            return Finding(provider.name, "note", "silent", "it can't be asked just now", str(error))
+        if key in str(error):
+            return Finding(provider.name, "wrong", "refused", "it refuses the API key", str(error))
+    except (NotOurs, NotYet):
+        pass
+    return Finding(provider.name, "ok", "answers", "tells, and answers when asked")
+
+
+def _inbox(tallies: Sequence[events.Tally]) -> Finding:
+    waiting = [one for one in tallies if one.status == "waiting"]
+    count, seconds = sum(one.events for one in waiting), max((one.oldest for one in waiting), default=0.0)
+    words = f"{count:,} wait, the longest for {seconds:,.0f} s" if count else "nothing waits"
+    if seconds <= MOST_LAG:
+        return Finding("billing events", "ok", seconds, words)
+    advice = "Nobody works on them. Run coinpurse serve, or coinpurse worker, with the providers' settings."
+    return Finding("billing events", "wrong", seconds, words, advice)
+
+
+def _failed(tallies: Sequence[events.Tally]) -> Finding:
+    value = {"live": 0, "test": 0} | {
+        "test" if one.test else "live": one.events for one in tallies if one.status == "failed"
+    }
+    words = f"{value['live']:,} failed, and {value['test']:,} of test money"
+    if not value["live"] + value["test"]:
+        return Finding("failed events", "ok", value, "none")
+    advice = "Why: coinpurse events list --status failed. Put that right, then: coinpurse events retry ID"
+    return Finding("failed events", "note", value, words, advice)
+
+
+def _orphans(found: dict[str, int]) -> Finding:
+    if not found:
+        return Finding("providers", "ok", found, "each one that has told something is configured")
+    words = ", ".join(f"{count:,} events of {name}" for name, count in sorted(found.items()))
+    advice = f"{words} wait for a provider that isn't configured here. Set its COINPURSE_… variables again."
+    return Finding("providers", "wrong", found, "not every one is configured", advice)
 
 
 def _catalog(ctx: Context) -> Finding:

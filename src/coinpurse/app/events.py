@@ -54,7 +54,8 @@ ARRIVED = """
             ORDER BY type, created_at DESC) e ON true"""
 SUMMARY = """
     SELECT status, test, count(*) AS events,
-           coalesce(extract(epoch FROM clock_timestamp() - min(received_at)), 0)::float8 AS oldest
+           extract(epoch FROM clock_timestamp()
+                   - min(CASE status WHEN 'waiting' THEN changed_at ELSE received_at END))::float8 AS oldest
       FROM coinpurse.events
      WHERE status IN ('waiting', 'failed') OR received_at > clock_timestamp() - interval '24 hours'
      GROUP BY status, test"""
@@ -85,7 +86,7 @@ class BillingEvent:
 @dataclass(frozen=True, slots=True)
 class Tally:
     """How many events are in a status: all that wait or failed, and of the others those of the last 24 hours.
-    `oldest` is the age of the oldest, in seconds."""
+    `oldest` is the age of the oldest, in seconds; of what waits, since it began to wait."""
 
     status: Status
     test: bool

@@ -12,7 +12,7 @@ from coinpurse.api import metrics, reference
 from coinpurse.api.encode import answer, listing
 from coinpurse.api.fields import AccountId, Cursor, Limit
 from coinpurse.api.route import Read, Route, declare
-from coinpurse.app import health, subscriptions
+from coinpurse.app import events, health, subscriptions
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.credits import Page, Renewal
 from coinpurse.domain.errors import CoinpurseError
@@ -69,6 +69,7 @@ async def ready(request: Request) -> Response:
 async def read_metrics(request: Request) -> Response:
     """Read what this process has counted, for Prometheus. There are no names and no amounts in it."""
     await _count_late(request.app.state.ctx)
+    await _count_events(request.app.state.ctx)
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -78,6 +79,22 @@ async def _count_late(ctx: Context) -> None:
         metrics.LATE.set(len(page.data))
     except CoinpurseError:
         metrics.LATE.set(math.nan)  # unknown is not none
+
+
+async def _count_events(ctx: Context) -> None:
+    found = {(status, mode): math.nan for status in ("waiting", "failed") for mode in ("live", "test")}
+    oldest = math.nan
+    try:
+        tallies = await events.tally(ctx)
+        found = dict.fromkeys(found, 0.0)
+        found |= {(one.status, "test" if one.test else "live"): one.events for one in tallies}
+        oldest = max((one.oldest for one in tallies if one.status == "waiting"), default=0.0)
+    except CoinpurseError:
+        pass  # unknown is not none
+    for status, mode in found:
+        if status in ("waiting", "failed"):
+            metrics.EVENTS.labels(status, mode).set(found[status, mode])
+    metrics.OLDEST.set(oldest)
 
 
 @open_router.get("/openapi.json", **declare(dict[str, Any], None))
