@@ -1,10 +1,12 @@
 """What happens to customers in three years: each act is one thing that they, their bank or support does."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from coinpurse.simulator.errors import StripeError
-from lives.town import PACKS, PLANS, Customer, Town
+from lives.market import PACKS, PLANS
+from lives.town import Customer, Town
 
 Act = Callable[[Town, Customer], Awaitable[None]]
 RUNNING = ("active", "trialing", "past_due", "unpaid", "paused")
@@ -166,3 +168,22 @@ async def _control(town: Town, act: str, params: Any) -> Any:
         return town.simulator.control(act, params)
     except StripeError:
         return None
+
+
+async def people_of(town: Town, count: int) -> list[Customer]:
+    """Customers who have each bought something."""
+    people = [await town.born(n) for n in range(count)]
+    for one in people:
+        await subscribe(town, one)
+    return people
+
+
+async def live(town: Town, people: list[Customer], end: datetime) -> AsyncIterator[None]:
+    """They live until then, act by act."""
+    weights, acts = zip(*ACTS, strict=True)
+    while town.now < end:
+        await town.go(town.now + timedelta(hours=town.random.uniform(1, 90)))
+        [act] = town.random.choices(acts, weights)
+        await act(town, town.random.choice(people))
+        yield
+    await town.go(end + timedelta(days=4))

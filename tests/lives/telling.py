@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from lives.auditor import RENEWALS, instant
+from lives.auditor import RENEWALS
+from lives.reckoning import instant
 from lives.town import Town
 
 ACTS = """

@@ -2,46 +2,65 @@
 
 Time is the simulator's. Each account stands on a test clock that is moved along with it whenever something
 reaches that account, so that a late delivery arrives late. Customers are asleep between what they do.
+How Coinpurse is reached (`Reach`) is another matter: in this process, or as real ones that are killed.
 """
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import msgspec
-
-from coinpurse.app import accounts, inbox, wallets
-from coinpurse.app.context import Context, Who
+from coinpurse.app.context import Context
 from coinpurse.domain.catalog import Catalog
-from coinpurse.domain.errors import InsufficientCredits
-from coinpurse.domain.ports import Buyer, Item, ProviderError
+from coinpurse.domain.ports import Buyer, Item
 from coinpurse.providers.stripe import Stripe
-from coinpurse.providers.stripe.asking import Api
-from coinpurse.providers.stripe.reading import Json
 from coinpurse.settings import Settings
 from coinpurse.simulator.courier import Courier
 from coinpurse.simulator.deliveries import Delivery, Faults
-from coinpurse.simulator.errors import StripeError
 from coinpurse.simulator.simulator import Simulator
 from coinpurse.store.db import Database
+from lives.inside import SimulatedApi
+from lives.market import catalog_text, sell
 
-WHO = Who("lives", test=True)
 SECRET = "whsec_of_the_town"
 URL = "http://127.0.0.1/v1/webhooks/stripe"
 START = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
+#: Failed events wait in real time for their next try; as the town's time passes, so does theirs.
+PASS = """
+    UPDATE coinpurse.events SET next_at = next_at - %s, received_at = received_at - %s
+     WHERE status = 'failed' AND next_at < 'infinity'"""
+FAILED = "SELECT event FROM coinpurse.events WHERE status = 'failed'"
+BY_HAND = "UPDATE coinpurse.events SET next_at = now() WHERE status = 'failed'"
 
-#: name -> (monthly credits, renewal policy, month's price, year's price) in cents
-PLANS = {
-    "starter": (1000, "provisional", 1200, 12000),
-    "studio": (3000, "provisional", 3000, 30000),
-    "patient": (1500, "paid_with_grace", 1500, 15000),
-    "strict": (2000, "strict", 2000, 20000),
-}
-PACKS = {"small": (500, 600), "large": (5000, 4800)}
+
+class Reach(Protocol):
+    """How the town reaches Coinpurse."""
+
+    #: Whether Coinpurse may ask the provider, or has only what is delivered.
+    asks: bool
+    #: How often a delivery is left to lie until a later one.
+    lazy: float
+
+    async def open(self, account: str, clock: datetime) -> None:
+        """A new account on a test clock."""
+
+    async def move(self, account: str, now: datetime, *, patient: bool) -> bool:
+        """Moves its clock. False: Coinpurse can't be reached, and who asks is not `patient`."""
+
+    async def deliver(self, body: bytes, headers: Mapping[str, str]) -> int:
+        """Posts a delivery and gives the answer's status, 0 for none."""
+
+    async def work(self) -> None:
+        """Until whatever is due has been worked on."""
+
+    async def charge(self, account: str, amount: int, key: str) -> str | None:
+        """The charge's id; None: not enough credits."""
+
+    async def reverse(self, charge: str, amount: int, key: str) -> int:
+        """How much was given back."""
 
 
 @dataclass
@@ -56,45 +75,37 @@ class Customer:
     sessions: list[str] = field(default_factory=list)
 
 
-class InProcess(Api):
-    """The provider's API without a socket between: thousands of lives go by in minutes."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        super().__init__("sk_test_town", None)
-        self._simulator = simulator
-
-    async def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Json:
-        values = {k: v for k, v in params.items() if k != "idempotency_key"}
-        try:
-            answer = self._simulator.call(method.upper(), path, values)
-        except StripeError as error:
-            raise ProviderError(str(error), passing=False) from error
-        found: Json = json.loads(msgspec.json.encode(answer))
-        return found
-
-
 class Town:
-    """The simulator, the adapter and the context, and what moves between them."""
+    """The simulator and the people, and what moves between them and Coinpurse."""
 
-    def __init__(self, db: Database, seed: int, *, faults: Faults | None = None, asks: bool = True) -> None:
+    def __init__(
+        self,
+        db: Database,
+        seed: int,
+        reach: "Callable[[Town], Reach]",
+        *,
+        faults: Faults | None = None,
+        policies: Mapping[str, str] | None = None,
+    ) -> None:
         self.random = random.Random(f"town {seed}")
+        self.secret = SECRET
         self.simulator = Simulator(seed=seed, start=START, faults=faults or Faults())
         self.simulator.listen(URL, SECRET)
         self.courier = Courier(self.simulator, self._post)
-        self.prices = _sell(self.simulator)
-        catalog = Catalog.parse(_catalog(self.prices))
-        self.stripe = Stripe(catalog, secrets=[SECRET], api_key="sk_test_town")
-        self.stripe._api = InProcess(self.simulator)
-        if not asks:
-            self.stripe._api, self.stripe.can_ask = None, False
+        self.prices = sell(self.simulator)
+        self.policies = dict(policies or {})
+        self.catalog = catalog_text(self.prices, self.policies)
         settings = Settings(None, Path("/nonexistent"), Path("/nonexistent"))
-        self.ctx = Context(db, catalog, settings, {"stripe": self.stripe})
-        self.seller = Stripe(catalog, secrets=[SECRET], api_key="sk_test_town")
-        self.seller._api = InProcess(self.simulator)
+        self.ctx = Context(db, Catalog.parse(self.catalog), settings)
+        self.seller = Stripe(self.ctx.catalog, secrets=[SECRET], api_key="sk_test_town")
+        self.seller._api = SimulatedApi(self.simulator)
         self.customers: dict[str, Customer] = {}
         self.by_provider: dict[str, Customer] = {}
         self.seed = seed
-        self.lazy = 0.3  # how often a delivery is left to lie until the next one
+        #: (type, object) -> when an event of that type about it had surely been worked on
+        self.told: dict[tuple[str, str], datetime] = {}
+        self._delivered: dict[str, tuple[str, str]] = {}
+        self.here = reach(self)
 
     @property
     def now(self) -> datetime:
@@ -108,23 +119,39 @@ class Town:
         )
         customer = Customer(name, Buyer(account=name, test=True, customer=made["id"]), self.now)
         self.customers[name] = self.by_provider[made["id"]] = customer
-        await accounts.put_account(self.ctx, WHO, name, clock=self.now)
+        await self.here.open(name, self.now)
         return customer
 
-    async def wake(self, customer: Customer) -> None:
-        """The account's clock says what the town's says."""
-        if customer.clock < self.now:
-            await accounts.move_clock(self.ctx, WHO, customer.account, self.now)
-            customer.clock = self.now
+    async def wake(self, customer: Customer, *, patient: bool = False) -> bool:
+        """The account's clock says what the town's says. False: Coinpurse can't be reached."""
+        now = self.now
+        if customer.clock < now:
+            if not await self.here.move(customer.account, now, patient=patient):
+                return False
+            customer.clock = max(customer.clock, now)
+        return True
 
     async def _post(self, delivery: Delivery) -> int:
         headers = delivery.headers(int(self.courier._clock()))
-        if owner := self._owner(json.loads(delivery.body)["data"]["object"]):
-            await self.wake(owner)
-        await inbox.receive(self.ctx, "stripe", delivery.body, headers)
-        if self.random.random() >= self.lazy:
+        thing = json.loads(delivery.body)["data"]["object"]
+        owner = self._owner(thing)
+        if owner and not await self.wake(owner):
+            return 0
+        status = await self.here.deliver(delivery.body, headers)
+        if status == 200:
+            self._delivered[delivery.event] = (delivery.type, thing["id"])
+        if self.random.random() >= self.here.lazy:
             await self.work()
-        return 200
+        return status
+
+    async def work(self) -> None:
+        """Until whatever was delivered has been worked on."""
+        delivered = dict(self._delivered)
+        await self.here.work()
+        failed = {row["event"] for row in await self.ctx.db.rows(FAILED)} if delivered else set()
+        for event in delivered.keys() - failed:
+            self.told.setdefault(delivered[event], self.now)
+            self._delivered.pop(event, None)
 
     def _owner(self, thing: Any) -> Customer | None:
         """Whose a thing is; a refund or a dispute names only its payment."""
@@ -132,27 +159,32 @@ class Town:
         named = (thing.get("customer"), thing["id"], intent.get("customer"))
         return next((self.by_provider[name] for name in named if name in self.by_provider), None)
 
-    async def work(self) -> None:
-        """Works on whatever is due."""
-        while await inbox.work(self.ctx):
-            pass
-
     async def go(self, until: datetime) -> None:
         """Time passes; what is due happens and is delivered on the way."""
+        span = max(until - self.now, timedelta())
         await self.courier.advance(int(until.timestamp()))
+        await self._execute(PASS, span, span)
         await self.work()
 
     async def settle(self) -> None:
         """Everything that was ever said has arrived and was worked on."""
-        self.simulator.world.deliveries.faults = Faults()
-        self.simulator.world.deliveries.find_lost()
-        await self.courier.flush()
+        deliveries = self.simulator.world.deliveries
+        deliveries.faults = Faults()
+        while deliveries.dropped or deliveries.given_up or deliveries.outbox:
+            deliveries.outbox.extend(deliveries.given_up)
+            deliveries.given_up.clear()
+            deliveries.find_lost()
+            await self.courier.flush()
+        await self.go(self.now + timedelta(days=4))
         for customer in self.customers.values():
-            await self.wake(customer)
+            await self.wake(customer, patient=True)
         for _ in range(3):
-            async with self.ctx.db._pool.connection() as conn:
-                await conn.execute("UPDATE coinpurse.events SET next_at = now() WHERE status = 'failed'")
+            await self._execute(BY_HAND)
             await self.work()
+
+    async def _execute(self, statement: str, *parameters: Any) -> None:
+        async with self.ctx.db._pool.connection() as conn:
+            await conn.execute(statement, parameters)
 
     # -- what customers do
 
@@ -175,48 +207,15 @@ class Town:
         return [s for s in found if s["status"] in states]
 
     async def spend(self, customer: Customer) -> None:
-        """Work costs credits; some of it fails and is given back."""
-        await self.wake(customer)
+        """Work costs credits; some of it fails and is given back. Charges are repeated until they are
+        answered, with their own key."""
+        await self.wake(customer, patient=True)
         wanted, key = self.random.choice([3, 40, 170, 600, 900]), f"{self.random.getrandbits(64):x}"
-        try:
-            made = await wallets.charge(self.ctx, WHO, customer.account, amount=wanted, key=key)
-        except InsufficientCredits:
+        back = self.random.randint(1, wanted) if self.random.random() < 0.1 else 0
+        made = await self.here.charge(customer.account, wanted, key)
+        if made is None:
             return
-        customer.charged[made.id] = wanted
-        if self.random.random() < 0.1:
-            back = await wallets.reverse(self.ctx, WHO, made.id, amount=self.random.randint(1, wanted))
-            customer.given_back[made.id] = back.amount
-
-
-def _sell(simulator: Simulator) -> dict[str, str]:
-    """The provider's prices: `plan month` and `pack` to their ids."""
-    found = {}
-    for plan, (_, _, month, year) in PLANS.items():
-        product = simulator.call("POST", "/v1/products", {"name": plan})["id"]
-        for interval, amount in (("month", month), ("year", year)):
-            price = {
-                "product": product,
-                "currency": "usd",
-                "unit_amount": amount,
-                "recurring": {"interval": interval},
-            }
-            found[f"{plan} {interval}"] = simulator.call("POST", "/v1/prices", price)["id"]
-    for pack, (_, amount) in PACKS.items():
-        product = simulator.call("POST", "/v1/products", {"name": pack})["id"]
-        price = {"product": product, "currency": "usd", "unit_amount": amount}
-        found[pack] = simulator.call("POST", "/v1/prices", price)["id"]
-    return found
-
-
-def _catalog(prices: Mapping[str, str]) -> str:
-    text = ""
-    for plan, (credits, renewal, month, year) in PLANS.items():
-        text += f'[plans.{plan}]\nname = "{plan}"\nmonthly_credits = {credits}\nrenewal = "{renewal}"\n'
-        for interval, cents in (("month", month), ("year", year)):
-            money = f'amount = "{cents // 100}.{cents % 100:02}", currency = "usd"'
-            text += f'prices.{interval} = {{ {money}, stripe = "{prices[f"{plan} {interval}"]}" }}\n'
-    for pack, (credits, cents) in PACKS.items():
-        money = f'amount = "{cents // 100}.{cents % 100:02}", currency = "usd"'
-        text += f'[packs.{pack}]\nname = "{pack}"\ncredits = {credits}\n'
-        text += f'price = {{ {money}, stripe = "{prices[pack]}" }}\n'
-    return text
+        assert made not in customer.charged, f"the charge {made} was answered for two keys"
+        customer.charged[made] = wanted
+        if back:
+            customer.given_back[made] = await self.here.reverse(made, back, f"{key}-back")
