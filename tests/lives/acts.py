@@ -1,5 +1,6 @@
 """What happens to customers in three years: each act is one thing that they, their bank or support does."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +17,17 @@ DAY = 86_400
 
 async def subscribe(town: Town, customer: Customer) -> None:
     """Buys a plan by the month or year, if there is none, at the checkout."""
-    if town.subscriptions(customer, *RUNNING, "incomplete"):
-        return
+    if not town.subscriptions(customer, *RUNNING, "incomplete"):
+        await _buy_plan(town, customer)
+
+
+async def subscribe_again(town: Town, customer: Customer) -> None:
+    """Buys a plan beside the one that runs."""
+    if len(town.subscriptions(customer, *RUNNING, "incomplete")) == 1:
+        await _buy_plan(town, customer)
+
+
+async def _buy_plan(town: Town, customer: Customer) -> None:
     plan = town.random.choice(list(PLANS))
     interval: Any = town.random.choice(["month", "month", "year"])
     price = town.prices[f"{plan} {interval}"]
@@ -25,13 +35,19 @@ async def subscribe(town: Town, customer: Customer) -> None:
 
 
 async def try_out(town: Town, customer: Customer) -> None:
-    """Starts a trial of a fortnight, with a card on file."""
+    """Starts a trial of some plan, with a card on file; now and then it is made longer or shorter later."""
     if town.subscriptions(customer, *RUNNING, "incomplete"):
+        for sub in town.subscriptions(customer, "trialing"):
+            end = town.simulator.now + town.random.randint(1, 20) * DAY
+            change = {"trial_end": "now" if town.random.random() < 0.3 else end, "proration_behavior": "none"}
+            await _api(town, "POST", f"/v1/subscriptions/{sub['id']}", change)
         return
     await new_card(town, customer)
+    price = town.prices[f"{town.random.choice(list(PLANS))} {town.random.choice(['month', 'month', 'year'])}"]
     await _api(town, "POST", "/v1/subscriptions", {
-        "customer": customer.buyer.customer, "items": [{"price": town.prices["starter month"]}],
-        "trial_period_days": 14, "metadata": {"coinpurse_account": customer.account},
+        "customer": customer.buyer.customer, "items": [{"price": price}],
+        "trial_period_days": town.random.choice([7, 14, 40]),
+        "metadata": {"coinpurse_account": customer.account},
     })  # fmt: skip
 
 
@@ -110,7 +126,8 @@ async def refund(town: Town, customer: Customer) -> None:
     left = charge["amount"] - charge["amount_refunded"]
     amount = left if town.random.random() < 0.4 else max(1, left // town.random.choice([2, 3]))
     made = await _control(town, "refund", {"charge": charge["id"], "amount": amount})
-    if made and town.random.random() < 0.2 and _is_top_up(town, charge):
+    # Payloads don't say that a refund failed: who can't ask can't know.
+    if made and town.here.asks and town.random.random() < 0.2 and _is_top_up(town, charge):
         await _control(town, "fail_refund", {"refund": made["id"]})
 
 
@@ -136,9 +153,15 @@ async def spend(town: Town, customer: Customer) -> None:
     await town.spend(customer)
 
 
+async def rush(town: Town, customer: Customer) -> None:
+    """Does several things at once."""
+    await town.wake(customer, patient=True)
+    await asyncio.gather(*(town.spend(customer) for _ in range(4)))
+
+
 ACTS: list[tuple[int, Act]] = [
-    (60, spend), (8, subscribe), (2, try_out), (5, top_up), (2, new_card), (1, bad_card), (3, switch),
-    (2, cancel), (1, undo), (1, pause), (1, refund), (1, dispute),
+    (56, spend), (4, rush), (8, subscribe), (1, subscribe_again), (3, try_out), (5, top_up), (2, new_card),
+    (1, bad_card), (3, switch), (2, cancel), (1, undo), (1, pause), (1, refund), (1, dispute),
 ]  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from lives.telling import tell
 from lives.town import START, Town
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-SEEDS = int(os.environ.get("COINPURSE_TEST_TOWNS", "3"))
+SEEDS = int(os.environ.get("COINPURSE_TEST_TOWNS", "1"))
 FIRST = int(os.environ.get("COINPURSE_TEST_TOWN", "1"))
 PEOPLE = 4
 YEARS = 3
