@@ -156,12 +156,12 @@ async def spend(town: Town, customer: Customer) -> None:
 async def rush(town: Town, customer: Customer) -> None:
     """Does several things at once."""
     await town.wake(customer, patient=True)
-    await asyncio.gather(*(town.spend(customer) for _ in range(4)))
+    await asyncio.gather(*(town.spend(customer) for _ in range(8)))
 
 
 ACTS: list[tuple[int, Act]] = [
     (56, spend), (4, rush), (8, subscribe), (1, subscribe_again), (3, try_out), (5, top_up), (2, new_card),
-    (1, bad_card), (3, switch), (2, cancel), (1, undo), (1, pause), (1, refund), (1, dispute),
+    (1, bad_card), (3, switch), (2, cancel), (1, undo), (1, pause), (3, refund), (2, dispute),
 ]  # fmt: skip
 
 

@@ -46,12 +46,12 @@ class Auditor:
         self.town = town
         self.sold = {id: name for name, id in town.prices.items()}
         self.faults: list[str] = []
-        self.months = self.certain = 0
+        self.months = self.certain = self.debts = 0
 
     def summary(self) -> str:
         """How much of it could be reckoned."""
         share = 100 * self.certain // max(self.months, 1)
-        return f"{self.certain} of {self.months} months are certain ({share} %)"
+        return f"{self.certain} of {self.months} months are certain ({share} %), {self.debts} debts"
 
     async def audit(self) -> list[str]:
         """Everything that is wrong, in words."""
@@ -100,6 +100,7 @@ class Auditor:
                 if found != (credits, taken + paid, iced, unspent - taken - iced):
                     meant = (credits, taken + paid, iced)
                     self._wrong(customer, f"top-up {session}: {found}, reckoned {meant} of {unspent} unspent")
+                self.debts += back > taken
                 if got and self.town.policies.get("clawback") != "debt":
                     self._wrong(customer, f"top-up {session}: {got} were repaid, and debts are forgiven")
                 if back > taken + got and self.town.policies.get("clawback") == "debt":
