@@ -46,6 +46,9 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
+        """Unless it runs: two kills may have fallen together."""
+        if name in self._running and self._running[name].poll() is None:
+            return
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", "coinpurse", *self._arguments[name]],
@@ -61,6 +64,8 @@ class Processes:
     def kill(self, name: str) -> None:
         """The process and those that it has started, each by its id, without a warning."""
         process = self._running[name]
+        if process.poll() is not None:
+            return
         # Looking for children takes milliseconds: one that has none dies at the very moment.
         plural = self._arguments[name][-2:-1] == ["--workers"] and self._arguments[name][-1] != "1"
         children = psutil.Process(process.pid).children(recursive=True) if plural else []
@@ -131,6 +136,11 @@ class Killer:
         self.last = time.monotonic()
         await asyncio.sleep(self.random.uniform(0, 0.5))
         self._processes.start(victim)
+
+    def stop(self) -> None:
+        """Nothing more is killed, nor started again."""
+        for task in self._tasks:
+            task.cancel()
 
     async def done(self) -> None:
         """All dooms have come true, also those whose moment never came."""
@@ -290,5 +300,6 @@ async def town_outside(
             print(processes.log(), *killer.kills, sep="\n")
             raise
         finally:
+            killer.stop()
             processes.kill_all()
             await reach.close()
