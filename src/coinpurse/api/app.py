@@ -27,6 +27,7 @@ from coinpurse.api.routes import (
     me,
     operations,
     portal,
+    reconcile,
     sessions,
     subscriptions,
     webhooks,
@@ -37,7 +38,7 @@ from coinpurse.domain.errors import CoinpurseError
 
 ROUTERS = (
     *(charges, holds, accounts, auto_topup, grants, subscriptions, checkouts, portal, sessions, me),
-    *(webhooks, billing_events, endpoints, operations),
+    *(webhooks, billing_events, reconcile, endpoints, operations),
 )
 
 

@@ -10,6 +10,7 @@ from coinpurse.cli.doctor import doctor
 from coinpurse.cli.endpoints import endpoints
 from coinpurse.cli.events import events
 from coinpurse.cli.keys import keys
+from coinpurse.cli.reconcile import reconcile
 from coinpurse.cli.serve import demo, serve, worker
 
 
@@ -40,6 +41,7 @@ for command in (
     charge,
     explain,
     verify,
+    reconcile,
     keys,
     events,
     endpoints,

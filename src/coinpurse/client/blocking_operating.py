@@ -1,9 +1,11 @@
 """The blocking twin of `Coinpurse`, made from it by scripts/make_sync.py. Don't edit."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from coinpurse.app.events import BillingEvent
 from coinpurse.app.inbox import LookedUp
+from coinpurse.app.reconcile import Reconciled
 from coinpurse.client.loop import Blocking
 from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import Page, Renewal
@@ -110,3 +112,16 @@ class Operating(Blocking):
         """Ask the provider how a subscription stands and what was paid for it, and apply that: for events
         that haven't come. Raises Conflict where there is nobody to ask, ProviderFailed."""
         return self._run(self._purse.look_up(subscription_id))
+
+    def reconcile(
+        self,
+        *,
+        provider: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        heal: bool = False,
+    ) -> Reconciled:
+        """Compare what the payment provider (else: each that can be asked) had happen in `[since, until)`
+        with the books, and with `heal` apply what is missing (E4). Without a window: the last 72 hours. Over
+        HTTP at most 31 days. Raises ProviderFailed where the provider doesn't answer."""
+        return self._run(self._purse.reconcile(provider=provider, since=since, until=until, heal=heal))

@@ -1,9 +1,11 @@
 """What whoever runs an app asks of its credits, beside the calls of the app itself."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from coinpurse.app.events import BillingEvent
 from coinpurse.app.inbox import LookedUp
+from coinpurse.app.reconcile import Reconciled
 from coinpurse.client import operations as op
 from coinpurse.client.local import Local
 from coinpurse.client.remote import Remote
@@ -112,3 +114,16 @@ class Operating:
         """Ask the provider how a subscription stands and what was paid for it, and apply that: for events
         that haven't come. Raises Conflict where there is nobody to ask, ProviderFailed."""
         return await self._way.call(op.LOOK_UP, id=subscription_id)
+
+    async def reconcile(
+        self,
+        *,
+        provider: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        heal: bool = False,
+    ) -> Reconciled:
+        """Compare what the payment provider (else: each that can be asked) had happen in `[since, until)`
+        with the books, and with `heal` apply what is missing (E4). Without a window: the last 72 hours. Over
+        HTTP at most 31 days. Raises ProviderFailed where the provider doesn't answer."""
+        return await self._way.call(op.RECONCILE, provider=provider, since=since, until=until, heal=heal)

@@ -16,6 +16,7 @@ from coinpurse.app import (
     ledger,
     outbox,
     portal,
+    reconcile,
     sessions,
     subscriptions,
     wallets,
@@ -25,6 +26,7 @@ from coinpurse.app.events import BillingEvent
 from coinpurse.app.inbox import LookedUp
 from coinpurse.app.ledger import Explanation
 from coinpurse.app.portal import Portal
+from coinpurse.app.reconcile import Reconciled
 from coinpurse.app.sessions import Session
 from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import (
@@ -55,6 +57,8 @@ class Operation(Generic[T]):
     method: str
     path: str
     answer: Any
+    seconds: float = 10.0
+    """How long a server may take to answer."""
 
 
 async def _put_account(*args: Any, **fields: Any) -> Account:
@@ -115,3 +119,4 @@ RETRY_DELIVERY = Operation(outbox.retry_delivery, "POST", "/webhook-deliveries/{
 PUT_AUTO_TOPUP = Operation(auto_topup.put_auto_topup, "PUT", "/accounts/{account}/auto-topup", AutoTopup)
 GET_AUTO_TOPUP = Operation(auto_topup.get_auto_topup, "GET", "/accounts/{account}/auto-topup", AutoTopup)
 REMOVE_AUTO_TOPUP = Operation(auto_topup.remove_auto_topup, "DELETE", "/accounts/{account}/auto-topup", None)
+RECONCILE = Operation(reconcile.reconcile, "POST", "/reconcile", Reconciled, seconds=600)

@@ -58,7 +58,7 @@ class Remote:
         key = fields.pop("key", None)
         path = operation.path.format_map({n: _segment(v) for n, v in fields.items()})
         rest = {n: v for n, v in fields.items() if v is not None and f"{{{n}}}" not in operation.path}
-        response = await self._send(operation.method, path, rest, key)
+        response = await self._send(operation.method, path, rest, key, operation.seconds)
         answer: T = _read(operation.answer, response.content)
         if response.headers.get("Idempotent-Replayed") == "true":
             answer = dataclasses.replace(answer, replayed=True)  # type: ignore[type-var]
@@ -70,9 +70,12 @@ class Remote:
         response = await self._send("POST", "/charges/batch", keyed, None)
         return [_charge_or_error(item) for item in _decoder(_Listed).decode(response.content).data]
 
-    async def _send(self, method: str, path: str, content: Any, key: str | None) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, content: Any, key: str | None, seconds: float = 10.0
+    ) -> httpx.Response:
         """Send, and send again while the server is unreachable or busy. Raises the refusal."""
         request = self._request(method, path, content, key)
+        request.extensions["timeout"]["read"] = seconds
         give_up = time.monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:

@@ -11,6 +11,7 @@ from coinpurse.domain.ports import Found, NotOurs, NotYet
 from coinpurse.providers.stripe import facts
 from coinpurse.providers.stripe.asked import Asked
 from coinpurse.providers.stripe.asking import PAGE, Api
+from coinpurse.providers.stripe.events import link
 from coinpurse.providers.stripe.prices import Prices
 from coinpurse.providers.stripe.reading import Json, at, dig, listed, ref, subscription_of
 
@@ -82,6 +83,8 @@ class Finding:
 
     async def checkout(self, thing: Json) -> Sequence[Fact]:
         """What a finished checkout sold; one by subscription only links, its invoice sells."""
+        if thing.get("mode") == "subscription" and thing.get("status") == "complete":
+            return link(thing)
         if thing.get("mode") != "payment" or thing.get("status") == "open":
             return []
         return facts.purchases(self._prices, thing, facts.session_state(thing))

@@ -207,7 +207,7 @@ class Reading:
 
     async def _checkout(self) -> list[Fact]:
         session = await self.source.current(self.event.object)
-        links = _link(session)
+        links = link(session)
         if session.get("mode") == "payment":
             return [*facts.purchases(self.prices, session, self._session_state(session)), *links]
         if session.get("mode") != "subscription":
@@ -260,7 +260,8 @@ class Reading:
         raise NotOurs("The customer was deleted at Stripe. Its subscriptions end with events of their own.")
 
 
-def _link(session: Json) -> list[Fact]:
+def link(session: Json) -> list[Fact]:
+    """Whose the customer of a checkout is, where it says both."""
     account, customer = account_of(session), ref(session.get("customer"))
     return [Linked(customer=customer, account=account)] if account and customer else []
 
