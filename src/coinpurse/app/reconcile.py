@@ -17,7 +17,7 @@ from coinpurse.app.billing import Applied
 from coinpurse.app.context import Context, Who
 from coinpurse.app.differences import Difference, Told
 from coinpurse.domain.errors import Conflict, Invalid, NotFound, ProviderFailed
-from coinpurse.domain.facts import ChangePaid, Fact, Linked, Paid, Purchase
+from coinpurse.domain.facts import ChangePaid, Fact, Linked, Paid, Purchase, Returned
 from coinpurse.domain.ports import Found, NotOurs, NotYet, Provider, ProviderError
 
 WINDOW = timedelta(hours=72)  # as long as providers try to deliver an event
@@ -181,10 +181,17 @@ class _Run:
             test=found.test,
             at=found.at,
             words=await differences.describe(self.ctx, name, found, events),
-            effect=rehearsed.outcome,
+            effect=self._effect(found, rehearsed),
             healed=False,
             events=events,
         )
+
+    def _effect(self, found: Found, rehearsed: Applied) -> str:
+        """What applying it would do; of what went back, also where its payment was found missing before."""
+        payments = [hash(fact.payment) for fact in found.facts if isinstance(fact, Returned)]
+        if rehearsed.status == "failed" and self.seen.intersection(payments):
+            return f"{rehearsed.outcome} That payment is missing too: healing begins with it."
+        return rehearsed.outcome
 
     def _is_on_its_way(self, event: Told) -> bool:
         return event.status == "waiting" and self.now - event.received_at < SETTLING
