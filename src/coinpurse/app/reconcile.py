@@ -27,6 +27,7 @@ SETTLING = timedelta(minutes=1)  # an event that came so shortly ago is being wo
 PAGE = 2000  # payments read at once
 MOST_ASKED = 100  # subscriptions that are asked for singly, before a payment of ours is called untold
 
+#: Without those of changes: they give nothing by themselves.
 PAYMENTS = """
     SELECT p.reference, p.purpose, p.payment, p.invoice, c.at, a.id AS account, a.test, k.reference AS sub
       FROM (SELECT * FROM coinpurse.payments WHERE provider = %(provider)s AND reference > %(after)s
@@ -35,7 +36,8 @@ PAYMENTS = """
       JOIN coinpurse.accounts a ON a.account = p.account
       LEFT JOIN coinpurse.standings k ON k.account = p.account AND k.provider = p.provider
             AND p.purpose = 'pay ' || k.subscription
-     WHERE c.at >= %(since)s AND c.at < %(until)s AND (%(test)s::boolean IS NULL OR a.test = %(test)s)
+     WHERE p.purpose <> 'change' AND c.at >= %(since)s AND c.at < %(until)s
+       AND (%(test)s::boolean IS NULL OR a.test = %(test)s)
      ORDER BY p.reference"""
 LAST = """
     SELECT max(reference) AS last FROM (SELECT reference FROM coinpurse.payments
