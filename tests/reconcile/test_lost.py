@@ -138,3 +138,20 @@ async def test_nothing_is_found_where_all_was_told(silence: Silence) -> None:
     report = await silence.reconcile()
     assert [d.words for d in report.differences] == []
     assert report.checked > 0
+
+
+async def test_e4_a_checkout_says_whose_a_subscription_is(silence: Silence) -> None:
+    """E4: where only the lost checkout named the account, healing learns it there first."""
+    one, sim = await silence.town.born(0), silence.town.simulator
+    await silence.begin()
+    lines = [{"price": silence.town.prices["starter month"], "quantity": 1}]
+    wish = {"mode": "subscription", "line_items": lines, "success_url": "http://127.0.0.1/ok"}
+    made = sim.call("POST", "/v1/checkout/sessions", wish | {"client_reference_id": one.account})
+    sim.control("pay_checkout", {"session": made["id"], "token": "pm_card_visa"})
+    await silence.pass_by()
+    report = await silence.reconcile()
+    assert ["No account is known" in (d.effect or "") for d in report.differences] == [True, True]
+    healed = await silence.reconcile(heal=True)
+    assert healed.found == healed.healed > 0
+    assert (await wallets.balance(silence.ctx, WHO, one.account)).available == 1000
+    assert (await silence.reconcile()).found == 0

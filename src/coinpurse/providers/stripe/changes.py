@@ -131,7 +131,15 @@ async def oldest_first(
         yield thing
 
 
+#: At one instant in this order: a checkout can say whose the subscription is.
 _KINDS = (
+    _Kind(
+        "checkout",
+        "/v1/checkout/sessions",
+        timedelta(days=30),
+        {"expand": ["data.line_items", "data.payment_intent"]},
+        Finding.checkout,
+    ),
     _Kind(
         "subscription",
         "/v1/subscriptions",
@@ -145,13 +153,6 @@ _KINDS = (
         timedelta(days=100),
         {"status": "paid", "expand": ["data.payments", "data.customer"]},
         Finding.invoice,
-    ),
-    _Kind(
-        "checkout",
-        "/v1/checkout/sessions",
-        timedelta(days=30),
-        {"expand": ["data.line_items", "data.payment_intent"]},
-        Finding.checkout,
     ),
     _Kind("top-up", "/v1/payment_intents", timedelta(days=7), {}, Finding.top_up),
     _Kind("refund", "/v1/refunds", timedelta(days=60), {"expand": ["data.payment_intent"]}, Finding.refund),
