@@ -51,14 +51,14 @@ async def apply(
     Without an event: facts that were found by looking. `rehearse` says what it would lead to and changes
     nothing."""
     try:
-        told = [_told(ctx, fact, test) for fact in facts]
+        known = [told(ctx, fact, test) for fact in facts]
     except NotYet as error:
         return Applied("failed", str(error), None, 0)
     answer = await (ctx.db.rehearse if rehearse else ctx.db.call)(
         "apply_event",
         provider=provider,
         event=event,
-        facts={"facts": told},
+        facts={"facts": known},
         actor=f"provider:{provider}",
         upgrade=ctx.catalog.policies.upgrade,
         clawback=ctx.catalog.policies.clawback,
@@ -72,17 +72,17 @@ async def _name(ctx: Context, digest: str | None) -> str | None:
     return rows[0]["id"] if rows else None
 
 
-def _told(ctx: Context, fact: Fact, test: bool) -> dict[str, Any]:
+def told(ctx: Context, fact: Fact, test: bool) -> dict[str, Any]:
     """A fact as the database takes it: with the account's digest, and with what the catalog says of it."""
-    told: dict[str, Any] = msgspec.to_builtins(fact)
-    told["fact"] = FACTS[type(fact).__name__]
+    words: dict[str, Any] = msgspec.to_builtins(fact)
+    words["fact"] = FACTS[type(fact).__name__]
     if not isinstance(fact, PaidWith | Returned) and fact.account is not None:
-        told["digest"] = str(account_digest(fact.account, test))
+        words["digest"] = str(account_digest(fact.account, test))
     if isinstance(fact, Standing | Paid):
-        told["terms"] = _terms(_sold(ctx, fact.plan), fact)
+        words["terms"] = _terms(_sold(ctx, fact.plan), fact)
     elif isinstance(fact, Purchase):
-        told |= _pack(ctx, fact)
-    return told
+        words |= _pack(ctx, fact)
+    return words
 
 
 def _sold(ctx: Context, plan: str) -> Plan:

@@ -9,6 +9,7 @@ from coinpurse.cli.credits import balance, charge, explain, grant
 from coinpurse.cli.doctor import doctor
 from coinpurse.cli.endpoints import endpoints
 from coinpurse.cli.events import events
+from coinpurse.cli.importing import import_
 from coinpurse.cli.keys import keys
 from coinpurse.cli.reconcile import reconcile
 from coinpurse.cli.serve import demo, serve, worker
@@ -45,6 +46,7 @@ for command in (
     keys,
     events,
     endpoints,
+    import_,
     doctor,
 ):
     main.add_command(command)

@@ -149,7 +149,8 @@ BEGIN
   ON CONFLICT (provider, reference) WHERE reference IS NOT NULL DO UPDATE SET changed_at = clock_timestamp(),
     status = CASE WHEN c.status = 'paid' OR (c.status IN ('failed', 'expired') AND excluded.status <> 'paid') THEN c.status ELSE excluded.status END;
   IF f->>'state' <> 'paid' THEN RETURN told('nothing', 'The top-up is ' || (f->>'state') || '; it gives nothing until it is paid.'); END IF;
-  UPDATE payments SET payment = coalesce(payment, f->>'payment') WHERE provider = p_provider AND reference = f->>'purchase';
+  -- One that was imported is known by its payment alone.
+  UPDATE payments SET payment = coalesce(payment, f->>'payment') WHERE provider = p_provider AND reference IN (f->>'purchase', f->>'payment');
   IF FOUND THEN RETURN told('nothing', 'This payment was counted before.'); END IF;
   PERFORM new_grant(w, 'addon', credits, NULL, jsonb_build_object('type', 'topup', 'provider', p_provider, 'reference', f->>'purchase', 'pack', f->>'pack'));
   w := post(w, 'topup', 'g', ARRAY[w.act + 1], ARRAY[credits], p_amount => credits, p_actor => p_actor);
