@@ -14,7 +14,8 @@ from coinpurse import worker as worker
 from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
 from coinpurse.domain.catalog import Catalog
-from coinpurse.domain.errors import CatalogError, SettingsError
+from coinpurse.domain.errors import CatalogError, Conflict, SettingsError
+from coinpurse.domain.importing import Listing
 from coinpurse.domain.ports import Provider
 from coinpurse.settings import Settings
 from coinpurse.store.db import Database
@@ -103,6 +104,17 @@ def _providers(settings: Settings, catalog: Catalog) -> dict[str, Provider]:
 
         found.append(Standard(catalog, secrets=settings.standard.webhook_secrets))
     return {provider.name: provider for provider in found}
+
+
+def stripe_listing(ctx: Context) -> Listing:
+    """What Stripe lists, for importing it. Raises Conflict where Stripe isn't configured."""
+    from coinpurse.providers.stripe import Stripe
+    from coinpurse.providers.stripe.importing import StripeListing
+
+    stripe = ctx.providers.get("stripe")
+    if not isinstance(stripe, Stripe) or not stripe.can_ask:
+        raise Conflict("Stripe can't be asked. Set COINPURSE_STRIPE_API_KEY, then run this again.")
+    return StripeListing(stripe)
 
 
 class Server:

@@ -1,7 +1,9 @@
 """`coinpurse import …`: what people have now."""
 
 import functools
+import re
 from collections.abc import Awaitable, Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,30 @@ import click
 
 from coinpurse.app.context import Context
 from coinpurse.app.importing.files import import_file
+from coinpurse.app.importing.provider import Choice, import_provider
 from coinpurse.app.importing.report import Problem, Report
 from coinpurse.cli.running import in_context
 from coinpurse.cli.saying import DONE, WRONG, Progress, Said, number
+from coinpurse.domain.money import CURRENCIES
 
 SHOWN = 20
 
 CSV = click.argument("path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 TEST = click.option("--test", is_flag=True, help="Into test accounts; else live ones.")
+
+
+def _rates(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, Fraction]:
+    found = {}
+    for text in given:
+        currency, _, number_text = text.rpartition("=")
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", number_text) or (
+            currency and currency not in CURRENCIES
+        ):
+            raise click.BadParameter(
+                f"{text!r} is not a number like 100 or 0.5, or one with a currency: eur=110."
+            )
+        found[currency] = Fraction(number_text)
+    return found
 
 
 @click.group("import")
@@ -70,6 +88,35 @@ async def topups(ctx: Context, path: Path, **how: Any) -> Report:
 async def subscriptions(ctx: Context, path: Path, **how: Any) -> Report:
     """Who subscribes: account, plan, interval, anchor, paid_through (and remaining, email, name, id)."""
     return await import_file(ctx, "subscriptions", path, **how)
+
+
+@import_.command()
+@click.option(
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A CSV file with the columns customer and account, where metadata don't name the account.",
+)
+@click.option("--account-key", help="The key of customers' metadata that names the account.")
+@click.option(
+    "--credits-per-unit",
+    "rates",
+    multiple=True,
+    callback=_rates,
+    metavar="[CURRENCY=]N",
+    help="How many credits a unit of billing credits (a dollar) is. Repeatable, as eur=110.",
+)
+@importer
+async def stripe(
+    ctx: Context, mapping: Path | None, account_key: str | None, rates: dict[str, Fraction], **how: Any
+) -> Report:
+    """What Stripe knows: customers, their subscriptions, their billing credits.
+
+    Into live or test accounts, as is COINPURSE_STRIPE_API_KEY.
+    """
+    from coinpurse.wiring import stripe_listing  # wiring knows everything; at the top it would be a circle
+
+    choice = Choice(mapping, account_key, rates)
+    return await import_provider(ctx, "stripe", stripe_listing(ctx), choice, **how)
 
 
 def _said(report: Report, wanted: bool) -> Said:

@@ -217,10 +217,13 @@ def expire_grant(w: World, p: Params, id: str) -> Obj:
 
 @route("GET", "/v1/billing/credit_balance_summary", "customer filter")
 def credit_balance(w: World, p: Params) -> Obj:
-    """What is left of a customer's billing credits: the simulator never spends them."""
+    """What is left of a customer's billing credits, or of one grant: the simulator never spends them."""
     customer = w.tables.customers.get(p.need("customer"), "customer")["id"]
+    only = p.below("filter").text("credit_grant")
     sums: dict[str, int] = {}
     for each in w.tables.credit_grants.find(customer=customer):
+        if only not in (None, each["id"]):
+            continue
         money = each["amount"]["monetary"]
         alive = each["voided_at"] is None and (each["expires_at"] is None or each["expires_at"] > w.now)
         sums[money["currency"]] = sums.get(money["currency"], 0) + (money["value"] if alive else 0)

@@ -142,5 +142,5 @@ BEGIN
   END IF;
   a := apply_event(r->>'provider', NULL, jsonb_build_object('facts', r->'facts'), 'provider:' || (r->>'provider'), p_upgrade, 'forgive');
   IF a->>'status' = 'failed' THEN RAISE EXCEPTION USING ERRCODE = 'CP002', MESSAGE = a->>'outcome'; END IF;
-  RETURN linked IS NULL OR a->'acts' <> '[]';
+  RETURN (r ? 'customer' AND linked IS NULL) OR a->'acts' <> '[]';
 END $$;
