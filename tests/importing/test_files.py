@@ -182,6 +182,17 @@ def test_p2_top_ups_know_their_payments(bring: Import, ask: Ask, database_url: s
     assert told(twice) == [(3, None)]
 
 
+def test_top_ups_that_are_partly_used(bring: Import, ask: Ask) -> None:
+    """What is left of each is its own, whatever else the account has; never more than it gave."""
+    bring("balances", "account,addon,promo\nann,7,9\n", "--apply")
+    text = "account,payment,credits,remaining\nann,a,500,120\nann,b,500,0\nann,c,50,51\n"
+    report = bring("topups", text, "--apply", "--skip-errors")
+    assert (report["created"], told(report)) == (2, [(4, None)])
+    grants = ask("accounts", "show", "ann")["grants"]
+    assert sorted((g["amount"], g["remaining"]) for g in grants) == [(7, 7), (9, 9), (500, 120)]
+    assert ask("verify")["problems"] == []
+
+
 def test_subscriptions_go_on(bring: Import, ask: Ask) -> None:
     """The running period stands as it did: its end, its credits, what is paid ahead."""
     anchor = NOW.replace(year=NOW.year - 2, month=1, day=31)

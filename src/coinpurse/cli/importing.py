@@ -77,7 +77,7 @@ async def balances(ctx: Context, path: Path, **how: Any) -> Report:
 @TEST
 @importer
 async def topups(ctx: Context, path: Path, **how: Any) -> Report:
-    """What was bought: account, payment, credits (and provider, paid_at, amount, currency)."""
+    """What was bought: account, payment, credits (and provider, paid_at, amount, currency, remaining)."""
     return await import_file(ctx, "topups", path, **how)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from coinpurse.app import subscriptions
+from coinpurse.app import plans
 from coinpurse.app.accounts import MOST_NAME
 from coinpurse.app.context import Context
 from coinpurse.domain.credits import MAX_AMOUNT
@@ -73,7 +73,7 @@ def _currency(text: str) -> str:
 
 
 def _interval(text: str) -> str:
-    if text not in subscriptions.MONTHS:
+    if text not in plans.MONTHS:
         raise ValueError(f"{text!r} is not month or year.")
     return text
 
@@ -111,7 +111,7 @@ def _subscription(ctx: Context, values: Values) -> str:
     if values["plan"] not in ctx.catalog.plans:
         known = ", ".join(ctx.catalog.plans)
         raise Fault("plan", f"The catalog has no plan {values['plan']!r}. It has: {known}.")
-    sold = subscriptions.terms(ctx.catalog.plans[values["plan"]], values["interval"])
+    sold = plans.terms(ctx.catalog.plans[values["plan"]], values["interval"])
     start, until = values["anchor"], values["paid_through"]
     if until <= start:
         raise Fault("paid_through", "It must lie after the anchor.")
@@ -143,7 +143,13 @@ KINDS = {
         Kind(
             "topups",
             {"account": account, "payment": _text, "credits": _credits},
-            {"provider": _provider, "paid_at": _instant, "amount": _credits, "currency": _currency},
+            {
+                "provider": _provider,
+                "paid_at": _instant,
+                "amount": _credits,
+                "currency": _currency,
+                "remaining": _credits,
+            },
             _top_up,
         ),
         Kind(

@@ -78,7 +78,8 @@ BEGIN
     jsonb_strip_nulls(jsonb_build_object('type', 'topup', 'provider', r->'provider', 'reference', r->'payment', 'paid_at', r->'paid_at')),
     p_actor, 'Imported', r->>'provider', r->>'payment'));
   UPDATE payments SET payment = r->>'payment', amount = (r->>'amount')::bigint, currency = r->>'currency'
-   WHERE provider = r->>'provider' AND reference = r->>'payment';
+   WHERE provider = r->>'provider' AND reference = r->>'payment' RETURNING * INTO p;
+  IF r->>'remaining' IS NOT NULL THEN PERFORM use_up(enter(p_account), ARRAY[p.act], (r->>'remaining')::bigint, p_actor); END IF;
   RETURN true;
 END $$;
 
@@ -90,6 +91,7 @@ DECLARE
   line text := 'import:' || (r->>'reference') || ':' || p_account;
   anchor timestamptz := (r->>'anchor')::timestamptz;
   start timestamptz;
+  sold bigint;
 BEGIN
   IF (r->>'paid_through')::timestamptz <= w.at THEN
     RAISE EXCEPTION USING ERRCODE = 'CP002', MESSAGE = 'paid_through has passed: write until when it is paid now, or leave the row out.';
@@ -102,25 +104,26 @@ BEGIN
   PERFORM heed_paid(p_account, 'manual', jsonb_build_object('subscription', line, 'line', line, 'start', start, 'end', r->'paid_through',
     'terms', r->'terms'), p_actor, p_upgrade);
   IF r->>'remaining' IS NOT NULL THEN
-    PERFORM use_up(enter(p_account), sold_by(p_account, 'manual', line), (r->>'remaining')::bigint, p_actor);
+    sold := (sold_by(p_account, 'manual', line)).subscription;
+    PERFORM use_up(enter(p_account), ARRAY(SELECT "grant" FROM grants WHERE account = p_account AND subscription = sold AND closed IS NULL),
+                   (r->>'remaining')::bigint, p_actor);
   END IF;
   RETURN true;
 END $$;
 
--- What was used elsewhere of the running period: charged to its own grants, whatever else the account could spend first.
-CREATE OR REPLACE FUNCTION use_up(w wallets, s subscriptions, p_remaining bigint, p_actor text) RETURNS void LANGUAGE plpgsql AS $$
+-- What was used elsewhere of some grants: charged to these, whatever else the account could spend first.
+CREATE OR REPLACE FUNCTION use_up(w wallets, p_grants bigint[], p_remaining bigint, p_actor text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   own record;
   used bigint;
 BEGIN
-  SELECT coalesce(array_agg(l."grant" ORDER BY l.n), '{}') AS live, coalesce(array_agg(l.remaining ORDER BY l.n), '{}') AS remaining,
-         coalesce(sum(l.remaining), 0)::bigint AS available INTO own
-    FROM unnest(w.live, w.remaining) WITH ORDINALITY AS l("grant", remaining, n) JOIN grants g ON g.account = w.account AND g."grant" = l."grant"
-   WHERE g.subscription = s.subscription;
+  SELECT coalesce(array_agg("grant" ORDER BY n), '{}') AS live, coalesce(array_agg(remaining ORDER BY n), '{}') AS remaining,
+         coalesce(sum(remaining), 0)::bigint AS available INTO own
+    FROM unnest(w.live, w.remaining) WITH ORDINALITY AS l("grant", remaining, n) WHERE "grant" = ANY (p_grants);
   used := own.available - p_remaining;
   IF used < 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'CP002',
-      MESSAGE = 'remaining is more than the running period gives (' || own.available || '): import the rest as a balance, with addon or promo.';
+      MESSAGE = 'remaining is more than there is of it (' || own.available || '): import the rest as a balance, with addon or promo.';
   END IF;
   IF used = 0 THEN RETURN; END IF;
   SELECT array_agg(g ORDER BY n) AS grants, array_agg(least(has, used - before) ORDER BY n) AS amounts INTO own
