@@ -37,7 +37,7 @@ demo: $(VENV)/.runtime  ## run the sample app on http://127.0.0.1:8080
 
 test: setup  ## run every test, on PostgreSQL 18 and 15, with a browser
 	@bash tests/prepare.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup  ## lint, types, architecture and the fast tests (under two minutes)
 	@$(BIN)/ruff check src tests bench scripts

@@ -205,8 +205,9 @@ def test_as_a_process() -> None:
 @pytest.mark.parametrize(
     "command",
     ["demo", "serve", "worker", "migrate", "check", "accounts show", "accounts list", "accounts create",
-     "grant", "charge", "balance", "explain", "verify", "keys create", "keys list", "keys revoke", "events list", "events show",
-     "events retry", "doctor"],
+     "grant", "charge", "balance", "explain", "verify", "keys create", "keys list", "keys revoke",
+     "events list", "events show", "events retry", "reconcile", "import stripe", "import balances",
+     "import topups", "import subscriptions", "endpoints list", "doctor"],
 )  # fmt: skip
 def test_every_command_speaks_json(command: str) -> None:
     """Each command has help and --json."""

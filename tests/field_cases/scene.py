@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from coinpurse.app import events, inbox, subscriptions
@@ -19,7 +20,8 @@ from coinpurse.domain.credits import Subscription
 from coinpurse.providers.stripe import Stripe
 from coinpurse.simulator import Delivery
 from coinpurse.store.db import Database
-from lives.town import SECRET, START, WHO, Customer, Town
+from lives.inside import WHO, Inside
+from lives.town import SECRET, START, Customer, Town
 from rules.life import Life, run, when
 
 DAY = 86_400
@@ -202,7 +204,7 @@ class Scene:
 
 async def opened(db: Database, second: Database, *, asks: bool = True, start: datetime = START) -> Scene:
     """A new town with one customer. `asks`: with an API key; else the payloads are all there is."""
-    town = Town(db, next(_seeds), asks=asks)
+    town = Town(db, next(_seeds), partial(Inside, asks=asks))
     town.simulator.advance(start)
     customer = await town.born(1)
     life = Life(town.ctx, customer.account, WHO)

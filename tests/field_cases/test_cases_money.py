@@ -17,7 +17,8 @@ from coinpurse.providers.stripe import Stripe
 from coinpurse.store.db import Database
 from field_cases.conftest import MODES, Opens
 from field_cases.scene import Scene, of_type, rewritten, shuffled, stuck_on, waits_for
-from lives.town import SECRET, WHO
+from lives.inside import WHO
+from lives.town import SECRET
 from rules.life import run
 from simulator.conftest import served
 from simulator.shop import Shop

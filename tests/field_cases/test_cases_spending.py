@@ -15,7 +15,7 @@ from coinpurse.domain.credits import Balance
 from coinpurse.domain.errors import CatalogError, HoldClosed, InsufficientCredits, Invalid
 from field_cases.conftest import MODES, Opens
 from field_cases.scene import DAY
-from lives.town import WHO
+from lives.inside import WHO
 from rules.life import Life, run
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -16,7 +16,7 @@ import servers
 from coinpurse.simulator import Delivery
 from field_cases.conftest import Opens
 from field_cases.scene import shuffled
-from lives.town import SECRET, _catalog
+from lives.town import SECRET
 from serving import environment, free_port, wait_until_ready
 
 pytestmark = [
@@ -30,7 +30,7 @@ async def test_case_04_killed_servers(opens: Opens, tmp_path: Path) -> None:
     """Three servers in turn take the deliveries and are killed without warning while they work; the provider
     sends again what was not answered. In the end each payment is there once (E1, S7)."""
     scene = await opens(asks=False)
-    (tmp_path / "catalog.toml").write_text(_catalog(scene.town.prices), "utf-8")
+    (tmp_path / "catalog.toml").write_text(scene.town.catalog, "utf-8")
     env = {
         "COINPURSE_DATABASE_URL": scene.ctx.db.conninfo,
         "COINPURSE_CATALOG": str(tmp_path / "catalog.toml"),

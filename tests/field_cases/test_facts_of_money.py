@@ -13,7 +13,8 @@ from coinpurse.domain.facts import Purchase
 from coinpurse.store.db import Database
 from field_cases.conftest import MODES, Opens
 from field_cases.scene import DAY, Scene, of_type, rewritten, shuffled
-from lives.town import SECRET, WHO
+from lives.inside import WHO
+from lives.town import SECRET
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 YEAR = 365 * DAY

@@ -48,31 +48,34 @@ class Inside:
 
     def __init__(self, town: "Town", *, asks: bool = True) -> None:
         self.asks = asks
-        stripe = Stripe(town.ctx.catalog, secrets=[town.secret], api_key="sk_test_town" if asks else None)
+        self._town = town
+        town.stripe = stripe = Stripe(
+            town.ctx.catalog, secrets=[town.secret], api_key="sk_test_town" if asks else None
+        )
         if asks:
             stripe._api = SimulatedApi(town.simulator)
-        self._ctx = replace(town.ctx, providers={"stripe": stripe})
+        town.ctx = replace(town.ctx, providers={"stripe": stripe})
 
     async def open(self, account: str, clock: datetime) -> None:
-        await accounts.put_account(self._ctx, WHO, account, clock=clock)
+        await accounts.put_account(self._town.ctx, WHO, account, clock=clock)
 
     async def move(self, account: str, now: datetime, *, patient: bool) -> bool:
-        await accounts.move_clock(self._ctx, WHO, account, now)
+        await accounts.move_clock(self._town.ctx, WHO, account, now)
         return True
 
     async def deliver(self, body: bytes, headers: Mapping[str, str]) -> int:
-        await inbox.receive(self._ctx, "stripe", body, headers)
+        await inbox.receive(self._town.ctx, "stripe", body, headers)
         return 200
 
     async def work(self) -> None:
-        while await inbox.work(self._ctx):
+        while await inbox.work(self._town.ctx):
             pass
 
     async def charge(self, account: str, amount: int, key: str) -> str | None:
         try:
-            return (await wallets.charge(self._ctx, WHO, account, amount=amount, key=key)).id
+            return (await wallets.charge(self._town.ctx, WHO, account, amount=amount, key=key)).id
         except InsufficientCredits:
             return None
 
     async def reverse(self, charge: str, amount: int, key: str) -> int:
-        return (await wallets.reverse(self._ctx, WHO, charge, amount=amount, key=key)).amount
+        return (await wallets.reverse(self._town.ctx, WHO, charge, amount=amount, key=key)).amount

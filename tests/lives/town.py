@@ -22,7 +22,7 @@ from coinpurse.simulator.courier import Courier
 from coinpurse.simulator.deliveries import Delivery, Faults
 from coinpurse.simulator.simulator import Simulator
 from coinpurse.store.db import Database
-from lives.inside import SimulatedApi
+from lives.inside import Inside, SimulatedApi
 from lives.market import catalog_text, sell
 
 SECRET = "whsec_of_the_town"
@@ -82,7 +82,7 @@ class Town:
         self,
         db: Database,
         seed: int,
-        reach: "Callable[[Town], Reach]",
+        reach: "Callable[[Town], Reach]" = Inside,
         *,
         faults: Faults | None = None,
         policies: Mapping[str, str] | None = None,
@@ -99,6 +99,7 @@ class Town:
         self.ctx = Context(db, Catalog.parse(self.catalog), settings)
         self.seller = Stripe(self.ctx.catalog, secrets=[SECRET], api_key="sk_test_town")
         self.seller._api = SimulatedApi(self.simulator)
+        self.stripe = self.seller
         self.customers: dict[str, Customer] = {}
         self.by_provider: dict[str, Customer] = {}
         self.seed = seed

@@ -11,8 +11,9 @@ from coinpurse.app.reconcile import Reconciled, reconcile
 from coinpurse.simulator.deliveries import Faults
 from coinpurse.store.db import Database
 from lives import town as towns
-from lives.auditor import month
-from lives.town import WHO, Customer, Town
+from lives.inside import WHO
+from lives.reckoning import month
+from lives.town import Customer, Town
 
 SILENT = Faults(drop=1.0, lost_are_found=False)
 VISA = "pm_card_visa"
@@ -80,5 +81,5 @@ async def silence(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     monkeypatch.setattr(towns, "START", start)
     async with Database(database_url) as db:
         town = Town(db, 7)
-        town.lazy = 0
+        town.here.lazy = 0
         yield Silence(town, start)

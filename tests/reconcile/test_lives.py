@@ -12,8 +12,9 @@ from coinpurse.simulator.deliveries import Faults
 from coinpurse.store.db import Database
 from lives.acts import ACTS, subscribe
 from lives.auditor import Auditor
+from lives.inside import WHO
 from lives.telling import tell
-from lives.town import START, WHO, Town
+from lives.town import START, Town
 
 SEEDS = int(os.environ.get("COINPURSE_TEST_TOWNS", "1"))
 FIRST = int(os.environ.get("COINPURSE_TEST_TOWN", "1"))

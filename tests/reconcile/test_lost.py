@@ -6,7 +6,8 @@ from coinpurse.app import checks, wallets
 from coinpurse.app.reconcile import Reconciled
 from coinpurse.simulator.deliveries import Faults
 from lives.auditor import Auditor
-from lives.town import WHO, Customer
+from lives.inside import WHO
+from lives.town import Customer
 from reconcile.conftest import Silence
 
 

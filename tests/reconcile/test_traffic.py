@@ -13,12 +13,12 @@ from coinpurse.domain.errors import Conflict, Invalid, NotFound, ProviderFailed
 from coinpurse.domain.ports import ProviderError
 from coinpurse.providers.stripe.reading import Json
 from lives.auditor import Auditor
-from lives.town import WHO, InProcess
+from lives.inside import WHO, SimulatedApi
 from reconcile.conftest import Silence
 from reconcile.test_lost import live
 
 
-class Failing(InProcess):
+class Failing(SimulatedApi):
     """A provider that answers so many questions, and then no more."""
 
     left = 0
@@ -77,7 +77,7 @@ async def test_an_event_that_is_being_worked_on_is_no_difference_yet(silence: Si
     await silence.begin()
     await silence.topped_up(one)
     await silence.pass_by()
-    silence.town.lazy = 1
+    silence.town.here.lazy = 1
     silence.town.simulator.world.deliveries.find_lost()
     await silence.town.courier.flush()
     assert (await silence.reconcile()).found == 0
