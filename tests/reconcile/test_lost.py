@@ -1,14 +1,15 @@
 """E4: a day without webhooks is found, told in words, and healed."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from coinpurse.app import checks, wallets
-from coinpurse.app.reconcile import Reconciled
+from coinpurse.app.reconcile import Reconciled, reconcile
 from coinpurse.simulator.deliveries import Faults
 from lives.auditor import Auditor
 from lives.inside import WHO
 from lives.town import Customer
-from reconcile.conftest import Silence
+from reconcile.conftest import SILENT, Silence
 
 
 def about(report: Reconciled, one: Customer) -> str:
@@ -156,3 +157,29 @@ async def test_e4_a_checkout_says_whose_a_subscription_is(silence: Silence) -> N
     assert healed.found == healed.healed > 0
     assert (await wallets.balance(silence.ctx, WHO, one.account)).available == 1000
     assert (await silence.reconcile()).found == 0
+
+
+async def test_a_subscription_that_is_not_here_at_all(silence: Silence) -> None:
+    """E4: it runs there, and its last payment is older than the window."""
+    silence.town.simulator.world.deliveries.faults = SILENT
+    one = await silence.subscribed(0)
+    await silence.town.go(silence.end)
+    await silence.town.wake(one)
+    report = await reconcile(silence.ctx, WHO, since=datetime.now(UTC) - timedelta(hours=1), heal=True)
+    assert [(told.about, told.healed) for told in report.differences] == [(silence.subscription(one), True)]
+    assert (await wallets.balance(silence.ctx, WHO, one.account)).monthly.available == 1000
+    again = await reconcile(silence.ctx, WHO, since=datetime.now(UTC) - timedelta(hours=1))
+    assert (again.found, again.differences) == (0, [])
+
+
+async def test_what_was_healed_late_is_not_untold(silence: Silence) -> None:
+    """E4: a purchase that was found long after it was paid is recorded in a later window than it was made
+    in."""
+    one = await silence.town.born(0)
+    await silence.topped_up(one)
+    silence.town.simulator.world.deliveries.outbox.clear()
+    await silence.town.go(silence.end)
+    everything = await reconcile(silence.ctx, WHO, since=datetime.now(UTC) - timedelta(days=60), heal=True)
+    assert everything.healed == 1
+    later = await reconcile(silence.ctx, WHO, since=datetime.now(UTC) - timedelta(hours=1))
+    assert later.differences == []

@@ -17,7 +17,7 @@ from coinpurse.app.billing import Applied
 from coinpurse.app.context import Context, Who
 from coinpurse.app.differences import Difference, Told
 from coinpurse.domain.errors import Conflict, Invalid, NotFound, ProviderFailed
-from coinpurse.domain.facts import ChangePaid, Fact, Linked, Paid, Purchase, Returned
+from coinpurse.domain.facts import ChangePaid, Fact, Linked, Paid, Purchase, Returned, Standing
 from coinpurse.domain.ports import Found, NotOurs, NotYet, Provider, ProviderError
 
 WINDOW = timedelta(hours=72)  # as long as providers try to deliver an event
@@ -27,9 +27,11 @@ SETTLING = timedelta(minutes=1)  # an event that came so shortly ago is being wo
 PAGE = 2000  # payments read at once
 MOST_ASKED = 100  # subscriptions that are asked for singly, before a payment of ours is called untold
 
-#: Without those of changes: they give nothing by themselves.
+#: Without those of changes: they give nothing by themselves. `delivered`: an event told us.
 PAYMENTS = """
-    SELECT p.reference, p.purpose, p.payment, p.invoice, c.at, a.id AS account, a.test, k.reference AS sub
+    SELECT p.reference, p.purpose, p.payment, p.invoice, c.at, a.id AS account, a.test, k.reference AS sub,
+           EXISTS (SELECT FROM coinpurse.events e WHERE e.account = p.account AND p.act = ANY (e.acts))
+             AS delivered
       FROM (SELECT * FROM coinpurse.payments WHERE provider = %(provider)s AND reference > %(after)s
              ORDER BY reference LIMIT %(page)s) p
       JOIN coinpurse.acts c ON c.account = p.account AND c.act = p.act
@@ -42,6 +44,10 @@ PAYMENTS = """
 LAST = """
     SELECT max(reference) AS last FROM (SELECT reference FROM coinpurse.payments
      WHERE provider = %(provider)s AND reference > %(after)s ORDER BY reference LIMIT %(page)s) p"""
+
+HERE = """
+    SELECT FROM coinpurse.standings WHERE provider = %s AND reference = %s AND subscription IS NOT NULL"""
+RUNNING = ("active", "past_due")
 
 Progress = Callable[[int], None]
 
@@ -156,6 +162,7 @@ class _Run:
     async def _compare(self, found: Found) -> None:
         """One group. Healing applies what changes nothing too: whose a customer is, or how a subscription
         stands, may be what the next one needs."""
+        found = await self._whole(found)
         rehearsed = await self._apply(found, rehearse=True)
         told = await self._difference(found, rehearsed) if _differs(found, rehearsed) else None
         if self.heal:
@@ -165,6 +172,19 @@ class _Run:
                 await inbox.wake(self.ctx, self.provider.name, found.facts, [found.about])
         elif told is not None and not any(map(self._is_on_its_way, told.events)):
             self._add(told)
+
+    async def _whole(self, found: Found) -> Found:
+        """A subscription that runs there and isn't here at all, with what is paid for it now: its last
+        payment may be older than the window."""
+        for fact in found.facts:
+            if isinstance(fact, Standing) and fact.state in RUNNING and not await self._is_here(fact):
+                told = await self.provider.look_up(fact.subscription, self.report.until)
+                paid = [one for one in told if isinstance(one, Paid) and one.end > self.now]
+                return replace(found, facts=[*paid, *found.facts])
+        return found
+
+    async def _is_here(self, fact: Standing) -> bool:
+        return bool(await self.ctx.db.rows(HERE, [self.provider.name, fact.subscription]))
 
     async def _apply(self, found: Found, *, rehearse: bool) -> Applied:
         return await billing.apply(
@@ -235,6 +255,8 @@ class _Run:
         """Why a payment of ours that wasn't told counts as a difference; None where it doesn't: it may have
         been paid long before it was recorded, and asking for its subscription finds it."""
         subscription = row["sub"]
+        if subscription is None and not row["delivered"]:
+            return None  # it was looked up, imported or healed: paid long before, perhaps
         if subscription is None:
             return "It can't be asked for singly, and may have been made there long before it was recorded."
         if subscription not in self.asked and len(self.asked) < MOST_ASKED:
