@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes
 
-.PHONY: setup demo test check bench lock format help
+.PHONY: setup demo test check bench live-stripe lock format help
 .DEFAULT_GOAL := help
 
 help:  ## list what can be made
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 # The stamps hold what was installed, so that setup runs again only when the locked requirements change.
 $(VENV)/.made:
@@ -49,6 +49,11 @@ check: setup  ## lint, types, architecture and the fast tests (under two minutes
 bench: setup  ## measure charging against the hand-written way (about five minutes; leave the machine alone meanwhile)
 	@$(INSTALL) -r requirements/bench.txt
 	@cd bench && ../$(BIN)/python charge.py $(ARGS)
+
+live-stripe: setup  ## live some scenarios in a real Stripe test account (COINPURSE_LIVE_STRIPE_KEY=sk_test_...)
+	@test -n "$$COINPURSE_LIVE_STRIPE_KEY" || \
+		{ echo "Set COINPURSE_LIVE_STRIPE_KEY to a secret key for test money (sk_test_...); what it makes hangs on a test clock and goes with it."; exit 2; }
+	@COINPURSE_TEST_PG=18 $(BIN)/python -m pytest tests/live_stripe -m slow $(ARGS)
 
 format: setup  ## tidy up the code's form
 	@$(BIN)/ruff check --fix src tests bench scripts
