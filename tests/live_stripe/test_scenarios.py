@@ -123,7 +123,7 @@ async def life(account: StripeAccount, database_url: str) -> AsyncIterator[Life]
     prices = {}
     for name, cents in (("starter", 1200), ("studio", 3000), ("small", 600)):
         product = await account.api.post("/v1/products", name=f"Coinpurse {name}")
-        every = {} if name == "small" else {"recurring": {"interval": "month"}}
+        every: Any = {} if name == "small" else {"recurring": {"interval": "month"}}
         price = await account.api.post(
             "/v1/prices", product=product["id"], currency="usd", unit_amount=cents, **every
         )
