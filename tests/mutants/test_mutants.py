@@ -159,9 +159,9 @@ MUTANTS = [
     ),
     Mutant(
         "P5", SQL + "41_step.sql",
-        "s.allocation);\n  END IF;\n  s.period_state := CASE",
+        "s.allocation);\n  END IF;\n  in_advance := CASE",
         "(SELECT (p->>'monthly_credits')::bigint FROM catalogs, jsonb_array_elements(content->'plans') p "
-        "WHERE p->>'id' = s.plan LIMIT 1));\n  END IF;\n  s.period_state := CASE",
+        "WHERE p->>'id' = s.plan LIMIT 1));\n  END IF;\n  in_advance := CASE",
         "test_p_topups.py::test_p5_a_new_catalog_never_changes_what_was_sold",
     ),
     Mutant(

@@ -304,9 +304,9 @@ async def test_e5_killed_in_the_middle_it_is_delivered_again(ctx: Context, setti
         receiver.pause = 60
         await give(ctx, await account(ctx))
         for _ in range(2):
+            known = len(receiver.tried)
             server, url = _server(settings)
             await asyncio.to_thread(wait_until_ready, server, url)
-            known = len(receiver.tried)
             await until(lambda: len(receiver.tried) > known, seconds=outbox.LEASE + 10)  # noqa: B023
             server.send_signal(signal.SIGKILL)
             await asyncio.to_thread(server.wait)

@@ -9,7 +9,7 @@ from coinpurse.domain.errors import CoinpurseError
 from coinpurse.store import refusals
 
 FUNCTIONS = Path(refusals.__file__).parent / "sql" / "functions"
-ANSWERS = {"done", "created", "replayed", "applied", "failed"}  # the last two are an event's
+ANSWERS = {"done", "created", "replayed", "applied", "failed", "refused"}  # of events and rows, too
 #: What the words may need to know.
 FACTS = {
     "needed": 10, "available": 4, "held": 1, "asked": 5, "charged": 9, "reversible": 2, "remaining": 3,

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the demo keeps its pictures and its provider."""
+def home(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo keeps its pictures and its provider: another for each database."""
     return tmp_path_factory.mktemp("home")
 
 
