@@ -30,7 +30,6 @@ LEASE = timedelta(seconds=45)  # nobody else takes a claimed event so long; long
 LONGEST = 255  # characters of an identifier; the providers' own are far shorter
 
 CLAIM = "SELECT * FROM coinpurse.claim_events(%s, %s, %s)"
-STANDING = "SELECT provider, reference FROM coinpurse.standings WHERE account = %s AND subscription = %s"
 #: The fields of facts that name things which another event may be waiting for.
 NAMES = {"customer", "subscription", "line", "invoice", "payment", "purchase", "dispute"}
 
@@ -74,7 +73,7 @@ async def receive(ctx: Context, provider: str, body: bytes, headers: Mapping[str
     if known is None:
         raise NotFound(f"No payment provider {provider!r} is configured here.")
     try:
-        notice = _kept(known.verify(body, headers, await _now(ctx)))
+        notice = _kept(known.verify(body, headers, await asking.now(ctx)))
     except Refused as why:
         log.warning("delivery refused", provider=provider, why=str(why))
         raise WebhookRefused(f"{why} Nothing was stored.") from why
@@ -103,12 +102,6 @@ def _kept(notice: Notice) -> Notice:
 
 def _is_name(text: str) -> bool:
     return 0 < len(text) <= LONGEST and text.isprintable()
-
-
-async def _now(ctx: Context) -> datetime:
-    rows = await ctx.db.rows("SELECT clock_timestamp() AS now")
-    now: datetime = rows[0]["now"]
-    return now
 
 
 async def claim(ctx: Context, limit: int, provider: str | None = None) -> list[Claimed]:
@@ -179,7 +172,7 @@ async def _facts(ctx: Context, event: Claimed) -> Sequence[Fact]:
     provider = ctx.providers[event.provider]
     await provider.hasten(event.notice, event.body)
     # Not the claim's instant: what is asked for now must count as newer than what others asked for meanwhile.
-    return await provider.facts(event.notice, event.body, await _now(ctx))
+    return await provider.facts(event.notice, event.body, await asking.now(ctx))
 
 
 async def _ask(provider: str, answer: Awaitable[T], seconds: float) -> T:
@@ -222,11 +215,11 @@ async def look_up(ctx: Context, who: Who, id: str) -> LookedUp:
     ProviderFailed."""
     known, ref = await ctx.directory.owner("su", id, who.test)
     before = await subscriptions.get_subscription(ctx, who, id)
-    rows = await ctx.db.rows(STANDING, [known.digest, ref.act])
-    if not rows:
+    sold = await asking.sold_by(ctx, known.digest, ref.act)
+    if sold is None:
         raise Conflict(f"This subscription is kept here alone ({before.provider}): there is nobody to ask.")
-    name, reference = rows[0]["provider"], rows[0]["reference"]
-    found = await _looked_up(ctx.providers.get(name), name, reference, await _now(ctx))
+    name = sold.provider
+    found = await _looked_up(ctx.providers.get(name), name, sold.reference, await asking.now(ctx))
     applied = await billing.apply(ctx, name, found, test=known.test)
     log.info("subscription looked up", provider=name, subscription=id, actor=who.actor, acts=applied.acts)
     await wake(ctx, name, found)

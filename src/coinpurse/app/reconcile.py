@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from coinpurse.app import billing, differences, inbox
+from coinpurse.app import asking, billing, differences, inbox
 from coinpurse.app.billing import Applied
 from coinpurse.app.context import Context, Who
 from coinpurse.app.differences import Difference, Told
@@ -80,7 +80,7 @@ async def reconcile(
     """Compares what a provider (else: each that can be asked) had happen in `[since, until)` with the books;
     `heal` applies what is missing. Without a window: the last 72 hours. Raises Invalid, NotFound, Conflict,
     and ProviderFailed where the provider didn't answer: what was healed until then stays, each as a whole."""
-    now = (await ctx.db.rows("SELECT clock_timestamp() AS now"))[0]["now"]
+    now = await asking.now(ctx)
     report = Reconciled(*_window(since, until, now, longest))
     for asked in _chosen(ctx, provider):
         run = _Run(ctx, who, asked, heal, report, progress, now)
