@@ -103,6 +103,15 @@ async def test_b9_a_change_of_interval_is_paid_by_its_own_line() -> None:
     assert isinstance(change, ChangePaid)
 
 
+async def test_p3_what_was_paid_is_what_a_refund_is_measured_by() -> None:
+    """Credit for time that was not used makes the payment smaller than the line that it pays for."""
+    lines = line(amount=-300, proration=True), line("price_starter_year", amount=12000)
+    changed = invoice(*lines, billing_reason="subscription_update", amount_paid=11700)
+    [paid, _] = await told(event("invoice.paid", changed))
+    assert isinstance(paid, Paid)
+    assert paid.amount == 11700
+
+
 async def test_b8_a_trials_line_of_nothing_pays_nothing() -> None:
     """But a coupon of 100 % does, and so does a free plan."""
     trial = invoice(line(amount=0), billing_reason="subscription_create")

@@ -59,7 +59,7 @@ class Standing:
 class Paid:
     """A line of an invoice that was paid: it covers `[start, end)` of a subscription. Never a proration,
     never a trial's line of nothing (B6, B8). `line` is the key of the money: one line moves the date once.
-    `payment` is what a refund will name."""
+    `payment` is what a refund will name, and `amount` what came in by it, by which that is measured."""
 
     subscription: str
     line: str

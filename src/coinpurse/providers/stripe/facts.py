@@ -106,7 +106,8 @@ def paid(prices: Prices, invoice: Json) -> list[Paid]:
     groups = [list(lines) for _, lines in groupby(found, _line_key)]
     groups = [lines for lines in groups if _costs(prices, lines)]
     _one_plan(prices, (_price(lines[0]) for lines in groups))
-    return [_paid(prices, invoice, lines) for lines in groups]
+    amounts = _amounts(invoice, groups)
+    return [_paid(prices, invoice, lines, amount) for lines, amount in zip(groups, amounts, strict=True)]
 
 
 def change_paid(prices: Prices, invoice: Json) -> list[ChangePaid]:
@@ -299,7 +300,16 @@ def _line_key(line: Json) -> tuple[str, int, int]:
     return _price(line), whole(dig(line, "period", "start")), whole(dig(line, "period", "end"))
 
 
-def _paid(prices: Prices, invoice: Json, lines: list[Json]) -> Paid:
+def _amounts(invoice: Json, groups: list[list[Json]]) -> list[int]:
+    """What was paid for each group. Together they are what the invoice's payment came to: credit for unused
+    time, or a balance, makes that less than the lines, and a refund or dispute is measured by it."""
+    amounts = [sum(map(line_amount, lines)) for lines in groups]
+    if amounts and (came := invoice.get("amount_paid")) is not None:
+        amounts[0] = max(whole(came) - sum(amounts[1:]), 0)
+    return amounts
+
+
+def _paid(prices: Prices, invoice: Json, lines: list[Json], amount: int) -> Paid:
     price, start, end = _line_key(lines[0])
     meant = prices.plans[price]
     item = dig(lines[0], "parent", "subscription_item_details", "subscription")
@@ -315,7 +325,7 @@ def _paid(prices: Prices, invoice: Json, lines: list[Json]) -> Paid:
         start=begins,
         end=ends,
         quantity=sum(whole(line.get("quantity"), 1) for line in lines),
-        amount=sum(map(line_amount, lines)),
+        amount=amount,
         currency=invoice.get("currency") or "usd",
         invoice=_id(invoice),
         payment=payment_of(invoice),
