@@ -97,6 +97,14 @@ RARE: dict[str, list[Step]] = {
         ("goes_back", 0, 0, None, 0, "debt"),
         ("charge", 100, None),
     ],
+    "an older line's money goes back after the year began anew": [
+        pays("now", "yearly"),
+        ("wait", timedelta(days=3)),
+        pays("now"),
+        ("goes_back", 0, 1000, None, 0, "forgive"),
+        ("charge", 100, None),
+        ("goes_back", 1, 1000, None, 0, "forgive"),
+    ],
     "a debt that support's gift pays": [
         ("buys", 0, "paid", 300, 1),
         ("charge", 300, None),

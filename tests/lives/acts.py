@@ -7,7 +7,7 @@ from typing import Any
 
 from coinpurse.simulator.errors import StripeError
 from lives.market import PACKS, PLANS
-from lives.town import Customer, Town
+from lives.town import COSTS, Customer, Town
 
 Act = Callable[[Town, Customer], Awaitable[None]]
 RUNNING = ("active", "trialing", "past_due", "unpaid", "paused")
@@ -153,6 +153,20 @@ async def spend(town: Town, customer: Customer) -> None:
     await town.spend(customer)
 
 
+async def regret(town: Town, customer: Customer) -> None:
+    """Buys credits, uses up all that there are, and gets the money back: credits are missing then (P3)."""
+    price = town.prices["small"]
+    await town.check_out(customer, "pm_card_visa", price=price, pack="small", quantity=1)
+    await town.go(town.now + timedelta(hours=town.random.uniform(1, 30)))
+    for cost in reversed(COSTS):
+        while await town.spend(customer, cost):
+            pass
+    charge = _some_charge(town, customer)
+    if charge and _is_top_up(town, charge):
+        left = charge["amount"] - charge["amount_refunded"]
+        await _control(town, "refund", {"charge": charge["id"], "amount": left})
+
+
 async def rush(town: Town, customer: Customer) -> None:
     """Does several things at once."""
     await town.wake(customer, patient=True)
@@ -161,7 +175,7 @@ async def rush(town: Town, customer: Customer) -> None:
 
 ACTS: list[tuple[int, Act]] = [
     (56, spend), (4, rush), (8, subscribe), (1, subscribe_again), (3, try_out), (5, top_up), (2, new_card),
-    (1, bad_card), (3, switch), (2, cancel), (1, undo), (1, pause), (3, refund), (2, dispute),
+    (1, bad_card), (3, switch), (2, cancel), (1, undo), (1, pause), (3, refund), (2, dispute), (1, regret),
 ]  # fmt: skip
 
 

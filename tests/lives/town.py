@@ -27,6 +27,8 @@ from lives.market import catalog_text, sell
 
 SECRET = "whsec_of_the_town"
 URL = "http://127.0.0.1/v1/webhooks/stripe"
+#: What work costs.
+COSTS = (3, 40, 170, 600, 900)
 START = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
 #: Failed events wait in real time for their next try; as the town's time passes, so does theirs.
 PASS = """
@@ -207,16 +209,18 @@ class Town:
         found = self.simulator.world.tables.subscriptions.find(customer=customer.buyer.customer)
         return [s for s in found if s["status"] in states]
 
-    async def spend(self, customer: Customer) -> None:
+    async def spend(self, customer: Customer, amount: int | None = None) -> bool:
         """Work costs credits; some of it fails and is given back. Charges are repeated until they are
-        answered, with their own key."""
+        answered, with their own key. False: there were not enough."""
         await self.wake(customer, patient=True)
-        wanted, key = self.random.choice([3, 40, 170, 600, 900]), f"{self.random.getrandbits(64):x}"
+        wanted = amount or self.random.choice(COSTS)
+        key = f"{self.random.getrandbits(64):x}"
         back = self.random.randint(1, wanted) if self.random.random() < 0.1 else 0
         made = await self.here.charge(customer.account, wanted, key)
         if made is None:
-            return
+            return False
         assert made not in customer.charged, f"the charge {made} was answered for two keys"
         customer.charged[made] = wanted
         if back:
             customer.given_back[made] = await self.here.reverse(made, back, f"{key}-back")
+        return True

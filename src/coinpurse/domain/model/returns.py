@@ -85,8 +85,10 @@ def _share(credits: int, money: int, total: int) -> int:
 
 def _end_paid(state: State, record: Payment, why: str) -> None:
     """A subscription whose running stretch was paid back ends (B4); older ones are of no matter (B10)."""
-    assert record.covers is not None, "a line covers a stretch"
     assert record.subscription is not None, "just looked at"
     sub = state.subscriptions[record.subscription]
-    if not sub.ended and record.covers.start <= state.now < record.covers.end:
+    lines = [other.covers for other in state.payments.values() if other.subscription == record.subscription]
+    running = [covers for covers in lines if covers and covers.start <= state.now < covers.end]
+    newest = max((covers.start for covers in running), default=None)
+    if not sub.ended and record.covers in running and record.covers.start == newest:
         end(state, sub, state.now, reason=f"The payment was {why}.")

@@ -44,12 +44,14 @@ BEGIN
   ON CONFLICT (provider, dispute) DO UPDATE SET disputed = excluded.disputed, lost = excluded.lost, as_of = excluded.as_of WHERE d.as_of <= excluded.as_of;
 END $$;
 
--- The whole price of the running period went back: its credits end with it (B4).
+-- The whole price of the running period went back: its credits end with it (B4). Where a change began a line anew, the newer one is what pays for it.
 CREATE OR REPLACE FUNCTION end_refunded(w wallets, p payments, p_whole boolean, p_actor text) RETURNS wallets LANGUAGE plpgsql AS $$
 DECLARE s subscriptions;
 BEGIN
   SELECT * INTO s FROM subscriptions WHERE account = p.account AND 'pay ' || subscription = p.purpose;
-  IF NOT p_whole OR s.status = 'ended' OR s.status IS NULL OR w.at < p.starts_at OR w.at >= p.ends_at THEN RETURN w; END IF;
+  IF NOT p_whole OR s.status = 'ended' OR s.status IS NULL OR w.at < p.starts_at OR w.at >= p.ends_at OR EXISTS (
+    SELECT FROM payments n WHERE n.account = p.account AND n.purpose = p.purpose AND n.starts_at > p.starts_at AND w.at >= n.starts_at AND w.at < n.ends_at)
+  THEN RETURN w; END IF;
   RETURN finish_subscription(w, s, p_actor, 'Its payment went back.');
 END $$;
 
