@@ -205,10 +205,8 @@ class Reckoning:
             return None
         if start > self._now or line.paid_at >= end:
             return None
-        known = max(line.told_at, start)
-        certain = known < min(end, over or end) and not self._paused(
-            self.truths, line.subscription, start, end
-        )
+        known, end = max(line.told_at, start), min(end, over or end)
+        certain = known < end and not self._paused(self.truths, line.subscription, start, end)
         return Slice(line.subscription, start, end, self._credits(line, start, whole, end), certain)
 
     def _credits(self, line: Line, start: datetime, whole: datetime, end: datetime) -> tuple[int, int]:
