@@ -213,7 +213,7 @@ class Reckoning:
         """What the month gives: the line's credits, and what upgrades add that were paid until then."""
         least = most = highest = line.credits
         for each in self.truths.upgrades:
-            if each.subscription == line.subscription and line.paid_at <= each.paid_at < end:
+            if each.subscription == line.subscription and min(line.paid_at, line.start) <= each.paid_at < end:
                 more = max(each.credits - highest, 0)
                 highest += more
                 known = max(each.told_at, line.told_at)
