@@ -48,7 +48,7 @@ check: setup  ## lint, types, architecture and the fast tests (under two minutes
 
 bench: setup  ## measure charging against the hand-written way (about five minutes; leave the machine alone meanwhile)
 	@$(INSTALL) -r requirements/bench.txt
-	@cd bench && ../$(BIN)/python charge.py $(ARGS)
+	@$(BIN)/python bench/run.py $(ARGS)
 
 live-stripe: setup  ## live some scenarios in a real Stripe test account (COINPURSE_LIVE_STRIPE_KEY=sk_test_...)
 	@test -n "$$COINPURSE_LIVE_STRIPE_KEY" || \

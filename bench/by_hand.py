@@ -1,5 +1,7 @@
 """Charging as most apps write it: an ORM, a transaction, a row lock, several round trips."""
 
+import random
+
 from sqlalchemy import BigInteger, String, UniqueConstraint, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -40,6 +42,7 @@ class ByHand:
             url.replace("postgresql://", "postgresql+asyncpg://"), pool_size=connections, max_overflow=0
         )
         self._session = async_sessionmaker(self._engine, expire_on_commit=False)
+        self._users: list[str] = []
 
     async def prepare(self, users: list[str]) -> None:
         """Makes the tables and a wallet for each user."""
@@ -47,11 +50,14 @@ class ByHand:
             await conn.run_sync(Base.metadata.create_all)
         async with self._session() as session, session.begin():
             session.add_all([Wallet(user_id=user, monthly=1_000, addon=PLENTY) for user in users])
+        self._users = users
 
-    async def charge(self, user: str, amount: int, key: str) -> None:
+    async def charge(self, hot: bool) -> int:
         """One charge, idempotent, never below zero."""
+        user = self._users[0] if hot else random.choice(self._users)
         async with self._session() as session, session.begin():
-            await self._charge(session, user, amount, key)
+            await self._charge(session, user, 4, f"{random.getrandbits(96):x}")
+        return 1
 
     async def _charge(self, session: AsyncSession, user: str, amount: int, key: str) -> None:
         wallet = await session.scalar(select(Wallet).where(Wallet.user_id == user).with_for_update())

@@ -3,35 +3,30 @@
 Instants end in `Z` and have a fraction, of six digits, only where there are microseconds.
 """
 
-from dataclasses import fields
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 from starlette.responses import Response
 
 from coinpurse.api.fields import show_cursor
-from coinpurse.domain.credits import Charge, Grant, Hold, Reversal, Subscription, SubscriptionChange
+from coinpurse.domain.credits import Charge, Grant, Hold, Reversal, SubscriptionChange
 
 encode = msgspec.json.Encoder().encode
 
 
-#: What is written of the answers that know whether they are a replay: a header says that, not the body.
-_MEMBERS = {
-    kind: tuple(field.name for field in fields(kind) if field.name != "replayed")
-    for kind in (Charge, Hold, Reversal, Grant, Subscription)
-}
-
-
 def plain(value: Any) -> Any:
-    """What goes into the body: without `replayed`, and a subscription with the balance beside its fields."""
+    """What goes into the body: without `replayed`, which a header says, and a subscription with the balance
+    beside its fields."""
     if isinstance(value, SubscriptionChange):
-        return {**_chosen(value.subscription, _MEMBERS[Subscription]), "balance": value.balance}
-    members = _MEMBERS.get(type(value))
-    return value if members is None else _chosen(value, members)
-
-
-def _chosen(value: Any, members: tuple[str, ...]) -> dict[str, Any]:
-    return {name: plain(getattr(value, name)) for name in members}
+        return {**asdict(value.subscription), "balance": value.balance}
+    if not isinstance(value, Charge | Hold | Reversal | Grant):
+        return value
+    members = asdict(value)
+    del members["replayed"]
+    if isinstance(value, Hold):
+        members["charge"] = plain(value.charge)
+    return members
 
 
 def answer(value: Any, status: int = 200) -> Response:

@@ -1,6 +1,5 @@
 """Reading the ledger: entries, and explanations that an end customer understands (L1, L5)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +9,7 @@ from coinpurse.app.context import Context, Who
 from coinpurse.domain.credits import Balance, Cause, Entry, Kind, Page, Taken
 from coinpurse.domain.errors import Invalid
 from coinpurse.domain.ids import make_id
+from coinpurse.domain.values import Value
 from coinpurse.store import shapes
 
 ENTRIES = "SELECT * FROM coinpurse.entries_before(%s, %s, %s)"
@@ -58,8 +58,7 @@ CHARGES = """
      WHERE account = %s AND kind IN ('charge', 'capture') ORDER BY act DESC LIMIT %s"""
 
 
-@dataclass(frozen=True, slots=True)
-class GrantExplained:
+class GrantExplained(Value):
     """Where each credit of a grant is now, what paid for it, and that in a sentence."""
 
     grant: str
@@ -78,8 +77,7 @@ class GrantExplained:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeExplained:
+class ChargeExplained(Value):
     """Which grants paid for a charge, and that in a sentence."""
 
     charge: str
@@ -90,8 +88,7 @@ class ChargeExplained:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Value):
     """A balance explained: grants newest first, the latest charges, and the whole in sentences (L5)."""
 
     account: str

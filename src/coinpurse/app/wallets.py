@@ -1,7 +1,6 @@
 """Spending, setting aside, giving back: what an app does with an account's credits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +9,7 @@ from coinpurse.app.context import Context, Who, check_amount, details, key_and_f
 from coinpurse.domain.credits import Balance, Charge, Hold, Quote, Reversal, Taken
 from coinpurse.domain.errors import CoinpurseError, Invalid, NotFound
 from coinpurse.domain.ids import make_id
+from coinpurse.domain.values import Value
 from coinpurse.store import shapes
 from coinpurse.store.captures import Capture
 from coinpurse.store.refusals import no_account, raise_refusal
@@ -20,8 +20,7 @@ MOST_HOLD_SECONDS = 604_800
 MOST_IN_BATCH = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeRequest:
+class ChargeRequest(Value):
     """One charge of a batch."""
 
     account: str

@@ -5,13 +5,14 @@ the same time still travel to the database together.
 """
 
 import asyncio
-import dataclasses
 import os
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
+
+from msgspec.structs import asdict
 
 from coinpurse.client.holding import Holding
 from coinpurse.client.purse import Coinpurse
@@ -48,31 +49,26 @@ class LoopThread:
         self._loop.close()
 
 
-class OpenHold(Hold):
+class OpenHold(Hold, dict=True):
     """A Hold that can also be used as `with purse.hold(…) as hold:`; it is captured when the block succeeds
     and released when it raises."""
-
-    __slots__ = ("_holding", "_run")
-    _holding: Holding
-    _run: Callable[[Coroutine[Any, Any, Any]], Any]
 
     @classmethod
     def begin(cls, holding: Holding, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> Self:
         """Make the hold now."""
         hold = run(holding.begin())
-        self = cls(**{field.name: getattr(hold, field.name) for field in dataclasses.fields(hold)})
-        object.__setattr__(self, "_holding", holding)
-        object.__setattr__(self, "_run", run)
+        self = cls(**asdict(hold))
+        vars(self).update(holding=holding, run=run)  # beside the fields: they are no part of the value
         return self
 
     def __enter__(self) -> Hold:
-        self._run(self._holding.enter())
+        vars(self)["run"](vars(self)["holding"].enter())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._run(self._holding.finish(error))
+        vars(self)["run"](vars(self)["holding"].finish(error))
 
 
 class Blocking:

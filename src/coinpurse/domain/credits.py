@@ -5,9 +5,12 @@ Identifiers are text: `ch_`, `ho_`, `gr_`, `re_`, `su_` followed by the account'
 the act that made the thing.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
+
+from msgspec import field
+
+from coinpurse.domain.values import Value
 
 T = TypeVar("T")
 Kind = Literal["monthly", "promo", "compensation", "addon"]
@@ -19,16 +22,14 @@ HoldStatus = Literal["held", "captured", "released", "expired"]
 MAX_AMOUNT = 1_000_000_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Value):
     """A half-open stretch of time `[start, end)` (T2)."""
 
     start: datetime
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Value):
     """One grant's part of a charge, hold or reversal. `amount` is positive."""
 
     grant: str
@@ -36,8 +37,7 @@ class Taken:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class MonthlyBucket:
+class MonthlyBucket(Value):
     """The credits that subscriptions give. `allocation` is what the plans give each period; `renewing` says
     that the running period waits for its payment and has given nothing yet (T7, policies `strict` and
     `paid_with_grace`)."""
@@ -52,8 +52,7 @@ class MonthlyBucket:
     renewing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AddonBucket:
+class AddonBucket(Value):
     """The credits that top-ups give. They never expire."""
 
     available: int
@@ -61,8 +60,7 @@ class AddonBucket:
     frozen: int
 
 
-@dataclass(frozen=True, slots=True)
-class OtherBucket:
+class OtherBucket(Value):
     """Promotional or compensation credits, one per kind that has any."""
 
     kind: Kind
@@ -70,15 +68,13 @@ class OtherBucket:
     held: int
 
 
-@dataclass(frozen=True, slots=True)
-class Buckets:
+class Buckets(Value):
     monthly: MonthlyBucket
     addon: AddonBucket
     other: list[OtherBucket]
 
 
-@dataclass(frozen=True, slots=True)
-class PendingChange:
+class PendingChange(Value):
     """A plan change that takes effect at the next renewal."""
 
     plan: str
@@ -87,8 +83,7 @@ class PendingChange:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Value):
     """A subscription as it stands. `paid_through` is the instant up to which it is covered by payment (T6);
     `ends_at` is set once it has been cancelled."""
 
@@ -108,8 +103,7 @@ class Subscription:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Value):
     """What an account can spend now (`available`, what the pill shows) and where it comes from."""
 
     account: str
@@ -131,8 +125,7 @@ class Balance:
         return self.buckets.addon
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(Value):
     """A charge that was made. `taken` is in the order in which the grants were burnt (S1-S3)."""
 
     id: str
@@ -148,8 +141,7 @@ class Charge:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Value):
     """Credits set aside for work that can fail (H1-H4). `charge` is there once the hold was captured."""
 
     id: str
@@ -168,8 +160,7 @@ class Hold:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reversal:
+class Reversal(Value):
     """Credits given back (F1). `returned` went back to their grants; `lapsed` could not, because the grant
     had expired; `compensated` says how much of the lapsed amount became the compensation grant
     `compensation`."""
@@ -188,8 +179,7 @@ class Reversal:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Value):
     """Credits given once. `source` names what they came from: `{"type": "topup" | "subscription" |
     "support" | …, …}`."""
 
@@ -207,8 +197,7 @@ class Grant:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionChange:
+class SubscriptionChange(Value):
     """The answer to every act on a subscription: the subscription after it, and the balance."""
 
     subscription: Subscription
@@ -216,16 +205,14 @@ class SubscriptionChange:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Value):
     """Why an entry was written: a charge, a hold, a subscription's renewal, an agent …"""
 
     type: str
     id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """One immutable line of the ledger (L1): `moved` credits of `grant` went from one place to another;
     `amount` is what that did to `available` (signed, 0 where credits moved between other places) (L2)."""
 
@@ -244,8 +231,7 @@ class Entry:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Value):
     """Who holds credits. `test` accounts were made with a test key and may carry a test clock (T9)."""
 
     id: str
@@ -259,8 +245,7 @@ class Account:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Value):
     """What a charge would cost and take, without making it (S5)."""
 
     account: str
@@ -273,8 +258,7 @@ class Quote:
     balance: Balance
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Value):
     """What a plan change would do (U2): credits and dates, before it is made."""
 
     policy: str
@@ -285,8 +269,7 @@ class Preview:
     effective_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RenewalEvent:
+class RenewalEvent(Value):
     """A billing event that a renewal leads one to expect, and the one that arrived, if any."""
 
     type: str
@@ -294,8 +277,7 @@ class RenewalEvent:
     status: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Value):
     """One period of a subscription and what became of it (T7). While its payment isn't confirmed, `events`
     says which billing events did and didn't arrive for it."""
 
@@ -310,8 +292,7 @@ class Renewal:
     events: list[RenewalEvent] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Value, Generic[T]):
     """A page of a list; `next_cursor` is None on the last one."""
 
     data: list[T] = field(default_factory=list)

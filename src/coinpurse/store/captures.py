@@ -1,13 +1,13 @@
 """Captures that wait at the same time travel together in one call of `capture_many`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from coinpurse.domain.credits import Charge, Hold
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.domain.ids import make_id
+from coinpurse.domain.values import Value
 from coinpurse.store import arrays, shapes
 from coinpurse.store.coalesce import Coalescer
 from coinpurse.store.db import Database
@@ -19,8 +19,7 @@ from coinpurse.store.terms import KnownTerms, Version
 CAPTURE_MANY = "SELECT * FROM coinpurse.capture_many(%s, %s, %s, %s, %s)"
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Value):
     """A capture that is asked for; `amount` None: all that is held."""
 
     account: str

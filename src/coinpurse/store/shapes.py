@@ -1,7 +1,6 @@
 """From what the SQL functions answer to the values of the domain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,6 +23,7 @@ from coinpurse.domain.credits import (
     Taken,
 )
 from coinpurse.domain.ids import make_id
+from coinpurse.domain.values import Value
 from coinpurse.store.db import instant
 
 Raw = Mapping[str, Any]
@@ -32,8 +32,7 @@ KINDS: dict[str, Kind] = {"m": "monthly", "p": "promo", "c": "compensation", "a"
 HOLD_ENDS = {"capture": "captured", "release": "released", "timeout": "expired"}
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Value):
     """What a balance shows besides numbers: one version of it, which never changes."""
 
     allocation: int

@@ -1,7 +1,6 @@
 """The hot path: charges and holds that wait at the same time travel together in one call of `spend_many`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +10,7 @@ import msgspec
 from coinpurse.domain.credits import Balance, Charge, Hold, Taken
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.domain.ids import make_id
+from coinpurse.domain.values import Value
 from coinpurse.store import arrays, shapes
 from coinpurse.store.coalesce import Coalescer
 from coinpurse.store.db import Database
@@ -25,8 +25,7 @@ Raw = Mapping[str, Any]
 Outcome = Charge | Hold | CoinpurseError
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """A charge, or (with `expires_in`, in seconds) a hold, that is asked for: priced, validated, and with a
     key."""
 

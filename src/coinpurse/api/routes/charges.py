@@ -1,6 +1,5 @@
 """Charges, quotes and reversals: credits that are spent, and given back."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -27,6 +26,7 @@ from coinpurse.app import wallets
 from coinpurse.app.wallets import MOST_IN_BATCH, ChargeRequest
 from coinpurse.domain.credits import Charge, Quote, Reversal
 from coinpurse.domain.errors import CoinpurseError, Invalid
+from coinpurse.domain.values import Value
 
 router = APIRouter(prefix="/v1", tags=["Charges"], route_class=Route)
 
@@ -62,15 +62,13 @@ class ReversalBody(Body):
     reason: Reason | None = None
 
 
-@dataclass(frozen=True)
 class ChargeAnswer(Charge):
     """One charge of a batch that was made."""
 
     status: int = 201
 
 
-@dataclass(frozen=True)
-class BatchAnswer:
+class BatchAnswer(Value):
     """What became of each charge, in order: the charge with its `status` 201, or the problem with its own."""
 
     data: list[ChargeAnswer | problems.Problem]

@@ -1,6 +1,5 @@
 """Subscriptions: monthly credits, what pays for them and what changes them."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -17,8 +16,7 @@ from coinpurse.domain.credits import Balance, Interval, Preview, Subscription
 router = APIRouter(prefix="/v1/subscriptions", tags=["Subscriptions"], route_class=Route)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubscriptionAnswer(Subscription):
+class SubscriptionAnswer(Subscription, kw_only=True):
     """A subscription after an act, and the account's balance beside it."""
 
     balance: Balance
