@@ -55,8 +55,8 @@ class Connection(asyncio.Protocol):
 class Server:
     """What is asked of a running server."""
 
-    def __init__(self, port: int, key: str, users: list[str]) -> None:
-        self.port = port
+    def __init__(self, port: int, key: str, users: list[str], pid: int) -> None:
+        self.port, self.pid = port, pid
         self._users = users
         self._common = f"Host: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
 

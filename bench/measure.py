@@ -6,13 +6,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from statistics import median
 
+from processes import Meter
+
 
 @dataclass
 class Run:
-    """One turn: charges (or reads) per second, and how long each call took, in seconds."""
+    """One turn: charges (or reads) made, in how many seconds, and how long each call took."""
 
-    rate: float
+    made: int
+    spent: float
     took: list[float]
+    #: Seconds of the processor's time: Python's, PostgreSQL's.
+    used: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass
@@ -25,7 +30,11 @@ class Contestant:
 
     def rate(self, hot: bool) -> float:
         """The median rate."""
-        return median(run.rate for run in self.found[hot])
+        return median(run.made / run.spent for run in self.found[hot])
+
+    def used(self, hot: bool, part: int) -> float:
+        """Microseconds of the processor's time for each, by Python (0) or PostgreSQL (1)."""
+        return median(run.used[part] / run.made for run in self.found[hot]) * 1e6
 
     def latency(self, hot: bool, share: float) -> float:
         """A quantile of the latencies in milliseconds; of several turns, the median."""
@@ -49,16 +58,20 @@ def callers(name: str, act: Callable[[bool], Awaitable[int]], clients: int) -> C
 
         began = time.perf_counter()
         await asyncio.gather(*(client() for _ in range(clients)))
-        return Run(done / (time.perf_counter() - began), took)
+        return Run(done, time.perf_counter() - began, took)
 
     return Contestant(name, run)
 
 
-async def take_turns(contestants: list[Contestant], rounds: int, seconds: float) -> None:
+async def take_turns(contestants: list[Contestant], rounds: int, seconds: float, meter: Meter) -> None:
     """Round by round, so that a change of the machine's mood meets all alike."""
     for _ in range(rounds):
         for hot in (False, True):
             for contestant in contestants:
-                contestant.found[hot].append(await contestant.run(hot, seconds))
+                before = meter.read()
+                run = await contestant.run(hot, seconds)
+                after = meter.read()
+                run.used = (after[0] - before[0], after[1] - before[1])
+                contestant.found[hot].append(run)
                 print(".", end="", flush=True)
     print()

@@ -90,7 +90,7 @@ def serving(url: str, key: str, users: list[str], workers: int = 1) -> Iterator[
     process = subprocess.Popen([*command, "--json"], env=env, stderr=subprocess.DEVNULL)
     try:
         _wait(process, port)
-        yield Server(port, key, users)
+        yield Server(port, key, users, process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(START_SECONDS)

@@ -31,11 +31,13 @@ def report(contestants: list[Contestant], options: argparse.Namespace) -> None:
 
 def _table(known: dict[str, Contestant], hot: bool, title: str) -> None:
     base = known[BASE].rate(hot) if BASE in known else 0.0
-    print(f"\n{title:32}{'per second':>12}{'× by hand':>12}{'p50 ms':>10}{'p99 ms':>10}")
+    heads = f"{'per second':>12}{'× by hand':>12}{'p50 ms':>10}{'p99 ms':>10}{'Python µs':>12}{'SQL µs':>8}"
+    print(f"\n{title:32}{heads}")
     for name, one in known.items():
         times = f"{one.rate(hot) / base:12.1f}" if base else f"{'':12}"
         late = f"{one.latency(hot, 0.5):10.1f}{one.latency(hot, 0.99):10.1f}"
-        print(f"{name:32}{one.rate(hot):12,.0f}{times}{late}")
+        used = f"{one.used(hot, 0):12,.0f}{one.used(hot, 1):8,.0f}"
+        print(f"{name:32}{one.rate(hot):12,.0f}{times}{late}{used}")
 
 
 def _bars(known: dict[str, Contestant]) -> None:

@@ -13,6 +13,7 @@ from http_load import Server, load
 from measure import Contestant, Run, callers, take_turns
 from others import CreditLedger, Yardsticks
 from ours import Library, api_key, serving
+from processes import Meter
 from report import report
 
 from coinpurse.settings import DEFAULT_CATALOG, Settings
@@ -31,6 +32,7 @@ async def main() -> None:
             library = Library(ctx, users)
             print(f"making {options.accounts:,} accounts, several times over …", flush=True)
             await library.prepare()
+            meter = await Meter.on(ctx)
             contestants: list[Contestant] = []
             if "hand" in options.only:
                 contestants += await _by_hand(stack, ctx.db.conninfo, users)
@@ -44,9 +46,11 @@ async def main() -> None:
                 contestants += _library(library)
             if "http" in options.only:
                 key = await api_key(ctx)
-                contestants += _http(stack.enter_context(serving(ctx.db.conninfo, key, users)))
+                server = stack.enter_context(serving(ctx.db.conninfo, key, users))
+                meter.also(server.pid)
+                contestants += _http(server)
             await ctx.db.work(lambda conn: conn.execute("ANALYZE"))
-            await take_turns(contestants, options.rounds, options.seconds)
+            await take_turns(contestants, options.rounds, options.seconds, meter)
             report(contestants, options)
 
 
@@ -98,7 +102,7 @@ def _http(server: Server) -> list[Contestant]:
     def http(name: str, make: object, connections: int, each: int = 1) -> Contestant:
         async def run(hot: bool, seconds: float) -> Run:
             answered, spent, took = await load(server.port, lambda: make(hot), connections, seconds)  # type: ignore[operator]
-            return Run(answered * each / spent, took)
+            return Run(answered * each, spent, took)
 
         return Contestant(name, run)
 

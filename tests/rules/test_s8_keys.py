@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, LiteralString
+from uuid import UUID
 
 import pytest
 
@@ -318,7 +319,7 @@ async def test_s8_keys_that_no_upkeep_has_cleared_do_no_harm(born: NewLife) -> N
         "SELECT k.account, (k.slot + 2) %% 3, k.key, k.fingerprint, k.act + 1 FROM coinpurse.keys k "
         "JOIN coinpurse.accounts a USING (account) WHERE a.id = %s AND k.key = %s",
         life.name,
-        key_digest("often"),
+        UUID(bytes=key_digest("often")),
     )
     again = await life.charge(10, key="often")
     assert again.id == latest.id != first.id

@@ -1,9 +1,11 @@
 """What every function of the app layer is given first."""
 
 import hashlib
-import uuid
+import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -49,16 +51,32 @@ class Who:
 
 
 def key_and_fingerprint(key: str | None, *request: Any) -> dict[str, Any]:
-    """The two arguments that make an act safe to repeat (S8). Without a key it gets one of its own, so that
-    our own repetitions are safe.
+    """The two arguments that make an act safe to repeat (S8)."""
+    return {"key": UUID(bytes=packed_key(key)), "fingerprint": fingerprint(*request)}
 
-    The fingerprint covers the kind of act and all that was asked for.
-    """
-    if key is not None and not 1 <= len(key) <= 255:
+
+def packed_key(key: str | None) -> bytes:
+    """An idempotency key as it is kept. Without one an act gets one of its own, so that our own repetitions
+    are safe."""
+    if key is None:
+        return os.urandom(16)
+    if not 1 <= len(key) <= 255:
         raise Invalid.at("/idempotency_key", "An idempotency key has 1 to 255 characters.")
+    return key_digest(key)
+
+
+def fingerprint(*request: Any) -> int:
+    """What tells a request from others with its key: it covers the kind of act and all that was asked for."""
+    try:
+        return _fingerprint(*request)
+    except TypeError:  # what is asked for has metadata, and can't be looked up
+        return _fingerprint.__wrapped__(*request)
+
+
+@lru_cache(10_000, typed=True)  # most apps ask for few different things
+def _fingerprint(*request: Any) -> int:
     text = msgspec.json.encode(request, order="deterministic")
-    fingerprint = int.from_bytes(hashlib.sha256(text).digest()[:8], "big", signed=True)
-    return {"key": key_digest(key) if key is not None else uuid.uuid4(), "fingerprint": fingerprint}
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big", signed=True)
 
 
 def check_amount(amount: Any, pointer: str = "/amount", least: int = 0) -> int:
@@ -85,6 +103,8 @@ def priced(
 
 def details(member: str | None, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
     """What a charge carries along without meaning to us."""
+    if member is None and metadata is None:
+        return None
     check_text(member, "/member")
     check_metadata(metadata)
     found = {"member": member, "metadata": metadata}

@@ -5,7 +5,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from coinpurse.app.context import Context, Who, check_amount, details, key_and_fingerprint, priced
+from coinpurse.app.context import (
+    Context,
+    Who,
+    check_amount,
+    details,
+    fingerprint,
+    key_and_fingerprint,
+    packed_key,
+    priced,
+)
 from coinpurse.domain.credits import Balance, Charge, Hold, Quote, Reversal, Taken
 from coinpurse.domain.errors import CoinpurseError, Invalid, NotFound
 from coinpurse.domain.ids import make_id
@@ -96,14 +105,15 @@ async def _request(ctx: Context, who: Who, asked: ChargeRequest) -> Request:
     amount, quantity = priced(ctx, asked.amount, asked.operation, asked.quantity)
     carried = details(asked.member, asked.metadata)
     return Request(
-        account=asked.account,
-        digest=await ctx.directory.account(asked.account, who.test),
-        amount=amount,
-        operation=asked.operation,
-        quantity=quantity,
-        details=carried,
-        actor=who.actor,
-        **key_and_fingerprint(asked.key, "charge", asked.amount, asked.operation, quantity, carried),
+        asked.account,
+        await ctx.directory.account(asked.account, who.test),
+        packed_key(asked.key),
+        fingerprint("charge", asked.amount, asked.operation, quantity, carried),
+        amount,
+        asked.operation,
+        quantity,
+        carried,
+        who.actor,
     )
 
 
@@ -179,15 +189,16 @@ async def hold(
     carried = details(member, metadata)
     made = await ctx.spending.one(
         Request(
-            account=account,
-            digest=await ctx.directory.account(account, who.test),
-            amount=amount,
-            operation=operation,
-            quantity=quantity,
-            details=carried,
-            actor=who.actor,
-            expires_in=seconds,
-            **key_and_fingerprint(key, "hold", asked, operation, quantity, carried, seconds),
+            account,
+            await ctx.directory.account(account, who.test),
+            packed_key(key),
+            fingerprint("hold", asked, operation, quantity, carried, seconds),
+            amount,
+            operation,
+            quantity,
+            carried,
+            who.actor,
+            seconds,
         )
     )
     assert isinstance(made, Hold), "a hold was asked for"

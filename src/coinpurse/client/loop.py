@@ -49,7 +49,7 @@ class LoopThread:
         self._loop.close()
 
 
-class OpenHold(Hold, dict=True):
+class OpenHold(Hold, dict=True, gc=True):
     """A Hold that can also be used as `with purse.hold(…) as hold:`; it is captured when the block succeeds
     and released when it raises."""
 

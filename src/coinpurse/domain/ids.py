@@ -6,6 +6,7 @@ thing names its account.
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,15 +23,31 @@ class Ref(NamedTuple):
     act: int
 
 
+class Digest(UUID):
+    """A UUID with its forms at hand, which a plain one works out anew each time it is asked."""
+
+    __slots__ = ("bytes", "hex")
+
+    def __init__(self, packed: bytes) -> None:
+        super().__init__(bytes=packed)
+        object.__setattr__(self, "bytes", packed)
+        object.__setattr__(self, "hex", packed.hex())
+
+
+@lru_cache(200_000, typed=True)
 def account_digest(account: str, test: bool) -> UUID:
     """The number under which an account is kept: half of the SHA-256 of its mode and name. Test and live
     accounts of one name differ."""
-    return UUID(bytes=hashlib.sha256(f"{'test' if test else 'live'}:{account}".encode()).digest()[:16])
+    return Digest(_half(f"{'test' if test else 'live'}:{account}"))
 
 
-def key_digest(key: str) -> UUID:
-    """The number under which an idempotency key is kept: half of its SHA-256."""
-    return UUID(bytes=hashlib.sha256(key.encode()).digest()[:16])
+def key_digest(key: str) -> bytes:
+    """The number under which an idempotency key is kept, as 16 bytes: half of its SHA-256."""
+    return _half(key)
+
+
+def _half(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]
 
 
 def make_id(prefix: str, account: UUID, act: int) -> str:

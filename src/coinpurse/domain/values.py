@@ -21,7 +21,7 @@ class _Fields:
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
-class Value(msgspec.Struct, frozen=True):
+class Value(msgspec.Struct, frozen=True, gc=False):
     """An immutable value: equal where its fields are, made by position or by name. To `dataclasses.replace`,
     `asdict` and `fields`, and to pydantic, which describes it for OpenAPI, it is a dataclass."""
 

@@ -55,7 +55,12 @@ def register(adapters: Any) -> None:
 
 def uuids(values: Sequence[UUID]) -> Uuids:
     """A uuid[] without nulls."""
-    return Uuids(_header(2950, len(values)) + b"".join([b"\0\0\0\x10" + value.bytes for value in values]))
+    return packed_uuids([value.bytes for value in values])
+
+
+def packed_uuids(values: Sequence[bytes]) -> Uuids:
+    """A uuid[] without nulls, of 16 bytes each."""
+    return Uuids(_header(2950, len(values)) + b"\0\0\0\x10".join([b"", *values]))
 
 
 def bigints(values: Sequence[int]) -> Bigints:
@@ -66,21 +71,19 @@ def bigints(values: Sequence[int]) -> Bigints:
 
 
 def bigints_or_null(values: Sequence[int | None]) -> Bigints:
-    """A bigint[] that may hold nulls."""
-    parts = [_NULL if value is None else struct.pack("!iq", 8, value) for value in values]
-    return Bigints(_header(20, len(values)) + b"".join(parts))
+    """A bigint[] that may hold nulls, and holds few different values."""
+    parts = {value: _NULL if value is None else struct.pack("!iq", 8, value) for value in set(values)}
+    return Bigints(_header(20, len(values)) + b"".join([parts[value] for value in values]))
 
 
 def texts(values: Sequence[str | None]) -> Texts:
-    """A text[] that may hold nulls."""
-    parts = []
-    for value in values:
-        if value is None:
-            parts.append(_NULL)
-        else:
-            data = value.encode()
-            parts.append(struct.pack("!i", len(data)) + data)
-    return Texts(_header(25, len(values)) + b"".join(parts))
+    """A text[] that may hold nulls, and holds few different values."""
+    parts = {value: _NULL if value is None else _sized(value.encode()) for value in set(values)}
+    return Texts(_header(25, len(values)) + b"".join([parts[value] for value in values]))
+
+
+def _sized(data: bytes) -> bytes:
+    return struct.pack("!i", len(data)) + data
 
 
 def _header(element: int, length: int) -> bytes:

@@ -1,7 +1,6 @@
 """Captures that wait at the same time travel together in one call of `capture_many`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from coinpurse.domain.credits import Charge, Hold
@@ -13,7 +12,7 @@ from coinpurse.store.coalesce import Coalescer
 from coinpurse.store.db import Database
 from coinpurse.store.refusals import refusal
 from coinpurse.store.shapes import Terms
-from coinpurse.store.spending import Row, row_balance, row_taken
+from coinpurse.store.spending import Row, row_taken
 from coinpurse.store.terms import KnownTerms, Version
 
 CAPTURE_MANY = "SELECT * FROM coinpurse.capture_many(%s, %s, %s, %s, %s)"
@@ -56,7 +55,10 @@ class Captures:
         rows = await self._db.tuples(CAPTURE_MANY, _columns([captures[number] for number in group]))
         made = {group[row[0] - 1]: row for row in rows if row[1] == "done"}
         terms = await self._terms.of(
-            {(captures[number].digest, row[5]): captures[number].account for number, row in made.items()}
+            {
+                (captures[number].digest.bytes, row[5]): captures[number].account
+                for number, row in made.items()
+            }
         )
         return [
             await self._outcome(capture, made.get(number), terms) for number, capture in enumerate(captures)
@@ -70,7 +72,7 @@ class Captures:
         if row[7] or row[10]:  # promotional and compensation credits, kind by kind, are not in the row
             raw = await self._db.call("read_hold", account=capture.digest, hold=capture.hold)
             return shapes.hold(capture.account, raw["answer"], raw["made"])
-        return _captured(capture, row, terms[capture.digest, row[5]])
+        return _captured(capture, row, terms[capture.digest.bytes, row[5]])
 
     async def _carefully(self, capture: Capture) -> Hold | CoinpurseError:
         answer = await self._db.call(
@@ -115,21 +117,10 @@ def _columns(captures: Sequence[Capture]) -> Row:
 def _captured(capture: Capture, row: Row, terms: Terms) -> Hold:
     _, _, act, sequence, at, _, *sums = row[:15]
     made_at, amount, grants, amounts, kinds, operation, quantity, details = row[15:]
-    common: dict[str, Any] = {
-        "account": capture.account,
-        "amount": amount,
-        "operation": operation,
-        "quantity": quantity,
-        "member": details.get("member"),
-        "metadata": details.get("metadata"),
-        "taken": row_taken(capture.digest, grants, kinds, amounts),
-        "balance": row_balance(capture.account, (at, sequence, *sums), terms),
-    }
-    return Hold(
-        id=make_id("ho", capture.digest, capture.hold),
-        status="captured",
-        expires_at=shapes.when(details["expires_at"]),
-        created_at=made_at,
-        charge=Charge(id=make_id("ch", capture.digest, act), created_at=at, **common),
-        **common,
-    )
+    taken = row_taken(capture.digest, grants, kinds, amounts)
+    balance = shapes.balance_of(capture.account, at, sequence, sums, (), terms)
+    asked = operation, quantity, details.get("member"), details.get("metadata")
+    made = make_id("ch", capture.digest, act)
+    charge = Charge(made, capture.account, amount, *asked, taken, balance, at)
+    held, until = make_id("ho", capture.digest, capture.hold), shapes.when(details["expires_at"])
+    return Hold(held, capture.account, amount, "captured", until, taken, balance, made_at, *asked, charge)

@@ -1,6 +1,6 @@
 """From what the SQL functions answer to the values of the domain."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,10 @@ from coinpurse.store.db import instant
 
 Raw = Mapping[str, Any]
 SPENT = "ck"
+SUMS = (
+    *("monthly", "other", "addon", "held_monthly", "held_other", "held_addon"),
+    *("frozen_monthly", "frozen_other", "frozen_addon"),
+)
 KINDS: dict[str, Kind] = {"m": "monthly", "p": "promo", "c": "compensation", "a": "addon"}
 HOLD_ENDS = {"capture": "captured", "release": "released", "timeout": "expired"}
 
@@ -58,32 +62,37 @@ def terms(account: str, digest: UUID, raw: Raw | None) -> Terms:
 
 def balance(account: str, digest: UUID, raw: Raw) -> Balance:
     """A balance out of the JSON of the numbers after an act and the terms that were in force."""
-    return balance_of(account, when(raw["as_of"]), raw, terms(account, digest, raw["terms"]))
+    shown = terms(account, digest, raw["terms"])
+    sums = [raw[name] for name in SUMS]
+    return balance_of(account, when(raw["as_of"]), raw["sequence"], sums, raw["others"], shown)
 
 
-def balance_of(account: str, as_of: datetime, raw: Raw, shown: Terms) -> Balance:
-    """A balance out of numbers and terms."""
+def balance_of(
+    account: str, as_of: datetime, sequence: int, sums: Sequence[int], others: Sequence[Raw], shown: Terms
+) -> Balance:
+    """A balance out of nine sums (in the order of SUMS) and terms."""
+    monthly, other, addon, held_monthly, held_other, held_addon, frozen_monthly, _, frozen_addon = sums
     return Balance(
-        account=account,
-        as_of=as_of,
-        sequence=raw["sequence"],
-        available=raw["monthly"] + raw["other"] + raw["addon"],
-        held=raw["held_monthly"] + raw["held_other"] + raw["held_addon"],
-        buckets=Buckets(
-            monthly=MonthlyBucket(
-                available=raw["monthly"],
-                held=raw["held_monthly"],
-                frozen=raw["frozen_monthly"],
-                allocation=shown.allocation,
-                period=shown.period,
-                renews_at=shown.renews_at,
-                provisional=shown.provisional,
-                renewing=shown.renewing,
+        account,
+        as_of,
+        sequence,
+        monthly + other + addon,
+        held_monthly + held_other + held_addon,
+        Buckets(
+            MonthlyBucket(
+                monthly,
+                held_monthly,
+                frozen_monthly,
+                shown.allocation,
+                shown.period,
+                shown.renews_at,
+                shown.provisional,
+                shown.renewing,
             ),
-            addon=AddonBucket(available=raw["addon"], held=raw["held_addon"], frozen=raw["frozen_addon"]),
-            other=[OtherBucket(**one) for one in raw["others"]],
+            AddonBucket(addon, held_addon, frozen_addon),
+            [OtherBucket(**one) for one in others],
         ),
-        subscription=shown.subscription,
+        shown.subscription,
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from coinpurse.domain.credits import Balance, Charge, Hold, Taken
+from coinpurse.domain.credits import Charge, Hold, Taken
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.domain.ids import make_id
 from coinpurse.domain.values import Value
@@ -31,7 +31,7 @@ class Request(Value):
 
     account: str
     digest: UUID
-    key: UUID
+    key: bytes
     fingerprint: int
     amount: int
     operation: str | None
@@ -61,56 +61,53 @@ class Spending:
     async def many(self, requests: Sequence[Request]) -> list[Outcome]:
         """Makes each on its own, and answers in their order; several of one account are made in their
         order."""
-        distinct: dict[tuple[UUID, UUID], Request] = {}
-        for request in requests:
-            distinct.setdefault((request.digest, request.key), request)
-        outcomes = await self._distinct(list(distinct.values()))
+        first: dict[bytes, int] = {}
+        for number, request in enumerate(requests):
+            first.setdefault(request.digest.bytes + request.key, number)
+        # Sorted by account, each account's own in their order.
+        turns = [first[name] for name in sorted(first, key=_account_of)]
+        outcomes = await self._distinct([requests[number] for number in turns])
+        found: dict[int, Outcome] = dict(zip(turns, outcomes, strict=True))
         # Of two with one key, the second is looked at when the first is done: it is a replay, a conflict, or
         # (where the first was refused, which uses no key up) made (S8).
         return [
-            outcomes[pair] if distinct[pair] is request else await self._carefully(request)
-            for request in requests
-            for pair in ((request.digest, request.key),)
+            found[number] if number in found else await self._carefully(request)
+            for number, request in enumerate(requests)
         ]
 
-    async def _distinct(self, requests: list[Request]) -> dict[tuple[UUID, UUID], Outcome]:
-        requests.sort(key=lambda request: request.digest.bytes)  # stable: each account's own order stays
-        rows: dict[int, Row] = {row[0]: row for row in await self._db.tuples(SPEND_MANY, _columns(requests))}
-        made = {number: row for number, row in rows.items() if row[1] == "done"}
+    async def _distinct(self, requests: Sequence[Request]) -> list[Outcome]:
+        rows = await self._db.tuples(SPEND_MANY, _columns(requests))
+        made = [(requests[row[0] - 1], row) for row in rows if row[1] == "done"]
         terms = await self._terms.of(
-            {
-                (requests[number - 1].digest, row[8]): requests[number - 1].account
-                for number, row in made.items()
-            }
+            {(request.digest.bytes, row[8]): request.account for request, row in made}
         )
-        others = await self._others(requests, made)
-        return {
-            (request.digest, request.key): _made(
-                request, made[number], terms[request.digest, made[number][8]], others.get(number, [])
-            )
-            if number in made
-            else await self._unmade(request, rows.get(number))
-            for number, request in enumerate(requests, 1)
-        }
+        others = await self._others(made)
+        outcomes: list[Outcome | None] = [None] * len(requests)
+        for request, row in made:
+            shown = terms[request.digest.bytes, row[8]]
+            outcomes[row[0] - 1] = _made(request, row, shown, others.get(row[0], ()))
+        conflicts = {row[0] for row in rows if row[1] == "conflict"}
+        # What is replayed, unsure, or of no known account is looked at by itself.
+        return [
+            outcome or (key_conflict() if number in conflicts else await self._carefully(request))
+            for number, (outcome, request) in enumerate(zip(outcomes, requests, strict=True), 1)
+        ]
 
-    async def _unmade(self, request: Request, row: Row | None) -> Outcome:
-        # A conflict is known; what is replayed, unsure, or of no known account is looked at by itself.
-        return key_conflict() if row is not None and row[1] == "conflict" else await self._carefully(request)
-
-    async def _others(self, requests: Sequence[Request], made: Mapping[int, Row]) -> dict[int, list[Raw]]:
+    async def _others(self, made: Sequence[tuple[Request, Row]]) -> dict[int, list[Raw]]:
         """Promotional and compensation credits after each act, kind by kind: read once per account, after its
         last act, and from there reckoned back."""
         found: dict[int, list[Raw]] = {}
+        if not any(row[10] or row[13] or "p" in row[7] or "c" in row[7] for _, row in made):
+            return found  # most accounts have none
         digest, kinds = None, dict[str, Raw]()
-        for number in sorted(made, reverse=True):
-            request, row = requests[number - 1], made[number]
+        for request, row in reversed(made):
             if request.digest != digest:
                 digest, kinds = request.digest, {}
                 if row[10] or row[13]:
                     read = await self._db.call("read_others", account=digest, act=row[2])
                     kinds = {one["kind"]: one for one in read}
-            if kinds:  # most accounts have none
-                found[number] = _shown(kinds)
+            if kinds:
+                found[row[0]] = _shown(kinds)
             for kind, amount in zip(row[7], row[6] or (), strict=True):
                 if kind in "pc":
                     _put_back(kinds, shapes.KINDS[kind], amount, held=request.expires_in is not None)
@@ -121,7 +118,7 @@ class Spending:
         answer = await self._db.call(
             "charge" if request.expires_in is None else "hold",
             account=request.digest,
-            key=request.key,
+            key=UUID(bytes=request.key),
             fingerprint=request.fingerprint,
             amount=request.amount,
             operation=request.operation,
@@ -139,10 +136,14 @@ def _shaped(request: Request, raw: Any, replayed: bool) -> Charge | Hold:
     return shape(request.account, raw, replayed=replayed)
 
 
+def _account_of(name: bytes) -> bytes:
+    return name[:16]
+
+
 def _columns(requests: Sequence[Request]) -> Row:
     return (
         arrays.uuids([r.digest for r in requests]),
-        arrays.uuids([r.key for r in requests]),
+        arrays.packed_uuids([r.key for r in requests]),
         arrays.bigints([r.fingerprint for r in requests]),
         arrays.bigints([r.amount for r in requests]),
         arrays.texts([r.operation for r in requests]),
@@ -164,25 +165,6 @@ def _put_back(kinds: dict[str, Raw], kind: str, amount: int, *, held: bool) -> N
     kinds[kind] = {**now, "available": now["available"] + amount, "held": now["held"] - amount * held}
 
 
-def row_balance(account: str, row: Row, terms: Terms, others: Sequence[Raw] = ()) -> Balance:
-    """The balance after an act out of a row of the hot path: as_of, sequence, and nine sums."""
-    at, sequence, monthly, other, addon, held_monthly, held_other, held_addon, *frozen = row
-    numbers = {
-        "sequence": sequence,
-        "monthly": monthly,
-        "other": other,
-        "addon": addon,
-        "held_monthly": held_monthly,
-        "held_other": held_other,
-        "held_addon": held_addon,
-        "frozen_monthly": frozen[0],
-        "frozen_other": frozen[1],
-        "frozen_addon": frozen[2],
-        "others": others,
-    }
-    return shapes.balance_of(account, at, numbers, terms)
-
-
 def row_taken(digest: UUID, grants: Sequence[int], kinds: str, amounts: Sequence[int]) -> list[Taken]:
     """The parts of an act out of a row of the hot path."""
     parts = zip(grants or (), kinds, amounts or (), strict=True)
@@ -192,18 +174,12 @@ def row_taken(digest: UUID, grants: Sequence[int], kinds: str, amounts: Sequence
 def _made(request: Request, row: Row, terms: Terms, others: Sequence[Raw]) -> Charge | Hold:
     _, _, act, sequence, at, grants, amounts, kinds, _, *sums = row
     details = request.details or {}
-    common: dict[str, Any] = {
-        "account": request.account,
-        "amount": request.amount,
-        "operation": request.operation,
-        "quantity": request.quantity,
-        "member": details.get("member"),
-        "metadata": details.get("metadata"),
-        "taken": row_taken(request.digest, grants, kinds, amounts),
-        "balance": row_balance(request.account, (at, sequence, *sums), terms, others),
-        "created_at": at,
-    }
+    taken = row_taken(request.digest, grants, kinds, amounts)
+    balance = shapes.balance_of(request.account, at, sequence, sums, others, terms)
+    asked = request.operation, request.quantity, details.get("member"), details.get("metadata")
     if request.expires_in is None:
-        return Charge(id=make_id("ch", request.digest, act), **common)
+        made = make_id("ch", request.digest, act)
+        return Charge(made, request.account, request.amount, *asked, taken, balance, at)
+    made = make_id("ho", request.digest, act)
     until = at + timedelta(seconds=request.expires_in)
-    return Hold(id=make_id("ho", request.digest, act), status="held", expires_at=until, **common)
+    return Hold(made, request.account, request.amount, "held", until, taken, balance, at, *asked)

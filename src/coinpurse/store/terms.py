@@ -12,7 +12,7 @@ READ = """
       JOIN coinpurse.terms t USING (account, version)"""
 MOST = 50_000
 
-Version = tuple[UUID, int]
+Version = tuple[bytes, int]
 
 
 class KnownTerms:
@@ -23,8 +23,8 @@ class KnownTerms:
         self._known: dict[Version, Terms] = {}
 
     async def of(self, wanted: Mapping[Version, str]) -> Mapping[Version, Terms]:
-        """The terms of each version that is asked for, by account's digest and number; `wanted` names the
-        accounts."""
+        """The terms of each version that is asked for, by account's digest (as bytes) and number; `wanted`
+        names the accounts."""
         missing = [version for version in wanted if version not in self._known]
         if missing:
             await self._read(missing, wanted)
@@ -34,10 +34,13 @@ class KnownTerms:
         if len(self._known) > MOST:
             self._known = {version: self._known[version] for version in names if version in self._known}
         never = [version for version in missing if version[1] == 0]
-        self._known.update({version: shapes.terms(names[version], version[0], None) for version in never})
+        self._known.update(
+            {version: shapes.terms(names[version], UUID(bytes=version[0]), None) for version in never}
+        )
         columns = (
-            arrays.uuids([digest for digest, _ in missing]),
+            arrays.packed_uuids([digest for digest, _ in missing]),
             arrays.bigints([number for _, number in missing]),
         )
         for digest, number, raw in await self._db.tuples(READ, columns):
-            self._known[digest, number] = shapes.terms(names[digest, number], digest, raw)
+            version = digest.bytes, number
+            self._known[version] = shapes.terms(names[version], digest, raw)

@@ -1,0 +1,58 @@
+"""How much of the processor's time was used: by this process, the server, and PostgreSQL on this machine.
+
+On a machine that does other things too, this says more than rates do.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from coinpurse.app.context import Context
+
+
+class Meter:
+    """Seconds of processor time used so far."""
+
+    def __init__(self, postmaster: psutil.Process | None) -> None:
+        self._postmaster = postmaster
+        self._servers: list[psutil.Process] = []
+
+    @classmethod
+    async def on(cls, ctx: Context) -> "Meter":
+        """Of the PostgreSQL that is in use, if it runs here and may be looked at."""
+        rows = await ctx.db.rows("SELECT current_setting('data_directory') AS folder")
+        return cls(_postmaster(rows[0]["folder"]))
+
+    def also(self, pid: int) -> None:
+        """Count a server's process and its children too."""
+        self._servers.append(psutil.Process(pid))
+
+    def read(self) -> tuple[float, float]:
+        """Of Python (clients and server), and of PostgreSQL."""
+        servers = [each for one in self._servers for each in (one, *one.children(recursive=True))]
+        ours = time.process_time() + sum(_used(each) for each in servers)
+        return ours, sum(_used(each) for each in self._postmaster.children()) if self._postmaster else 0.0
+
+
+def _postmaster(folder: str) -> psutil.Process | None:
+    try:
+        return psutil.Process(int(Path(folder, "postmaster.pid").read_text("utf-8").split()[0]))
+    except (OSError, psutil.Error):
+        return None
+
+
+def _used(process: psutil.Process) -> float:
+    try:
+        if sys.platform == "linux":  # to the nanosecond; the portable way has hundredths of a second
+            return sum(int(path.read_text("ascii").split()[0]) for path in _threads(process.pid)) / 1e9
+        return sum(process.cpu_times()[:2])
+    except (OSError, psutil.Error):  # it has ended
+        return 0.0
+
+
+def _threads(pid: int) -> list[Path]:
+    folder = Path(f"/proc/{pid}/task")
+    return [folder / name / "schedstat" for name in os.listdir(folder)]
