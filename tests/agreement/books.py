@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from agreement.chain import chain
 from agreement.lives import MICROSECOND
 from coinpurse.domain import credits
 from coinpurse.domain.model import Model
@@ -17,6 +18,7 @@ from stories.purse import Purse
 Book = dict[str, Any]
 ACTS = "SELECT * FROM coinpurse.acts WHERE account = %s ORDER BY act"
 GRANTS = 'SELECT * FROM coinpurse.grants WHERE account = %s ORDER BY "grant"'
+TERMS = "SELECT version, terms::text AS terms FROM coinpurse.terms WHERE account = %s"
 #: How many past instants are asked for at the end of a life.
 LOOKS_BACK = 6
 
@@ -54,6 +56,17 @@ def of_purse(purse: Purse) -> Book:
         },
         **_shown(purse, [act["at"] for act in acts]),
     }
+
+
+def tied(purse: Purse) -> tuple[list[bytes | None], list[bytes | None]]:
+    """The hashes that stand with an account's acts and in its wallet, and what they should be (L4)."""
+    acts = purse.engine.rows(ACTS.replace("*", "*, details::text AS details"), purse.digest)
+    grants = purse.engine.rows(GRANTS.replace("*", "*, source::text AS source"), purse.digest)
+    terms = purse.engine.rows(TERMS, purse.digest)
+    wallet = purse.engine.rows("SELECT chain FROM coinpurse.wallets WHERE account = %s", purse.digest)[0]
+    stored = [act["hash"] for act in acts if act["hash"] is not None]
+    reckoned = list(chain(purse.digest, acts, grants, terms))
+    return [*stored, wallet["chain"]], [*reckoned, reckoned[-1] if reckoned else None]
 
 
 def faults(purse: Purse) -> list[str]:

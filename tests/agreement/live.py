@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from agreement.billing import BilledLife, ToldModel
-from agreement.books import faults, of_model, of_purse
+from agreement.books import faults, of_model, of_purse, tied
 from agreement.lives import START, Step
 from stories.purse import Engine, Purse
 
@@ -22,7 +22,8 @@ def live(engine: Engine, life: list[Step], purse: Callable[[Engine, datetime], P
             lived.append(f"{expected.now:%Y-%m-%d %H:%M:%S.%f} {step}")
             same(got.play(step), expected.play(step), str(step[0]))
         same(of_purse(real), of_model(model))
-        assert faults(real) == []
+        same(faults(real), [], "faults")
+        same(*tied(real), "hashes")
     except Exception as wrong:
         raise AssertionError("\n".join([str(wrong), *lived])) from wrong
     return real

@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION save(w wallets) RETURNS void LANGUAGE sql AS $$
          monthly = w.monthly, other = w.other, addon = w.addon,
          held_monthly = w.held_monthly, held_other = w.held_other, held_addon = w.held_addon,
          frozen_monthly = w.frozen_monthly, frozen_other = w.frozen_other, frozen_addon = w.frozen_addon,
-         live = w.live, kinds = w.kinds, remaining = w.remaining
+         live = w.live, kinds = w.kinds, remaining = w.remaining, chain = w.chain
    WHERE account = w.account
 $$;
 

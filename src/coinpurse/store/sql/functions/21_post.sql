@@ -1,5 +1,5 @@
 -- Writes one act with its entries, and carries them into the wallet `w`, which the caller saves. `p_moves` has a letter
--- per entry. A negative remainder is a fault of ours and stops everything.
+-- per entry. Its hash ties it to all before it (L4). A negative remainder is a fault of ours and stops everything.
 CREATE OR REPLACE FUNCTION post(
   w wallets, p_kind text, p_moves text DEFAULT '', p_grants bigint[] DEFAULT NULL, p_amounts bigint[] DEFAULT NULL,
   p_of bigint DEFAULT NULL, p_amount bigint DEFAULT NULL, p_actor text DEFAULT NULL, p_reason text DEFAULT NULL,
@@ -10,14 +10,17 @@ BEGIN
   w.act := w.act + 1;
   w.sequence := w.sequence + length(p_moves);
   IF p_moves <> '' THEN w := carry(w, p_moves, p_grants, p_amounts); END IF;
+  w.chain := link_to(w.account, w.chain, act_bytes(
+    w.act, w.at, p_kind, p_moves, nullif(p_grants, '{}'), nullif(p_amounts, '{}'), p_amount, p_of, w.terms, p_operation, p_quantity, p_details, p_actor, p_reason)
+    || CASE WHEN p_moves LIKE '%g%' THEN (SELECT grant_bytes(g) FROM grants g WHERE g.account = w.account AND g."grant" = w.act) ELSE '' END);
   INSERT INTO acts (account, act, sequence, at, kind, moves, grants, amounts, amount, of, terms, monthly, other, addon,
                     held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon,
-                    operation, quantity, details, actor, reason)
+                    operation, quantity, details, actor, reason, hash)
   VALUES (w.account, w.act, w.sequence, w.at, p_kind, p_moves, nullif(p_grants, '{}'), nullif(p_amounts, '{}'), p_amount, p_of, w.terms,
           nullif(w.monthly, 0), nullif(w.other, 0), nullif(w.addon, 0),
           nullif(w.held_monthly, 0), nullif(w.held_other, 0), nullif(w.held_addon, 0),
           nullif(w.frozen_monthly, 0), nullif(w.frozen_other, 0), nullif(w.frozen_addon, 0),
-          p_operation, p_quantity, p_details, p_actor, p_reason);
+          p_operation, p_quantity, p_details, p_actor, p_reason, w.chain);
   IF EXISTS (SELECT FROM webhook_endpoints WHERE disabled_at IS NULL) THEN PERFORM announce(w, before); END IF;
   IF w.monthly + w.other + w.addon < w.top_up_below THEN PERFORM want_topup(w.account); END IF;
   RETURN w;

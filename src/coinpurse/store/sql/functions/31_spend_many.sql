@@ -27,7 +27,7 @@ BEGIN
   WITH asked AS (
     SELECT r.request, w.account, w.act, w.sequence, w.terms, w.live, w.kinds, w.remaining,
            w.monthly::bigint, w.other::bigint, w.addon::bigint, w.held_monthly, w.held_other, w.held_addon,
-           w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at, w.top_up_below,
+           w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at, w.top_up_below, w.chain,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
            r.key, r.fingerprint, r.amount, r.operation, r.quantity, r.details, r.actor, r.expires_in,
            (SELECT row(k.fingerprint, k.act)::key_used FROM keys k
@@ -68,7 +68,7 @@ BEGIN
            CASE WHEN t.ok AND t.expires_in IS NOT NULL THEN least(t.monthly + t.other, t.upto) - least(t.monthly + t.other, t.upto - t.amount) ELSE 0 END AS to_both,
            CASE WHEN t.ok AND t.expires_in IS NOT NULL THEN t.amount ELSE 0 END AS to_hold
       FROM taken t
-  ), done AS MATERIALIZED (
+  ), numbered AS (
     SELECT p.*, p.act + p.nth AS new_act,
            (p.sequence + sum(length(p.letters)) FILTER (WHERE p.ok) OVER so_far)::bigint AS new_sequence,
            (p.held_monthly + sum(p.to_monthly) OVER so_far)::bigint AS new_held_monthly,
@@ -78,14 +78,20 @@ BEGIN
            CASE WHEN p.expires_in IS NULL THEN p.details::jsonb
                 ELSE coalesce(p.details::jsonb, '{}') || jsonb_build_object('expires_at', p.at + make_interval(secs => p.expires_in)) END AS kept
       FROM parted p WINDOW so_far AS (PARTITION BY p.account ORDER BY p.request)
+  ), lettered AS (
+    SELECT n.*, CASE WHEN n.expires_in IS NULL THEN 'charge' ELSE 'hold' END AS kind, repeat(CASE WHEN n.expires_in IS NULL THEN 'c' ELSE 'h' END, length(n.letters)) AS moves
+      FROM numbered n
+  ), done AS MATERIALIZED ( -- the hash stands with the account's last act, and covers all that are made here (L4)
+    SELECT l.*, CASE WHEN l.ok AND l.nth = l.fresh_count THEN link_to(l.account, l.chain, string_agg(
+             act_bytes(l.new_act, l.at, l.kind, l.moves, l.grants, l.amounts, l.amount, NULL, l.terms, l.operation, l.quantity, l.kept, l.actor, NULL), '') FILTER (WHERE l.ok) OVER whole) END AS hash
+      FROM lettered l WINDOW whole AS (PARTITION BY l.account ORDER BY l.request ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
   ), written AS (
     INSERT INTO acts (account, act, sequence, at, kind, moves, grants, amounts, amount, terms, monthly, other, addon,
-                      held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon, operation, quantity, details, actor)
-    SELECT d.account, d.new_act, d.new_sequence, d.at, CASE WHEN d.expires_in IS NULL THEN 'charge' ELSE 'hold' END,
-           repeat(CASE WHEN d.expires_in IS NULL THEN 'c' ELSE 'h' END, length(d.letters)), d.grants, d.amounts, d.amount, d.terms,
+                      held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon, operation, quantity, details, actor, hash)
+    SELECT d.account, d.new_act, d.new_sequence, d.at, d.kind, d.moves, d.grants, d.amounts, d.amount, d.terms,
            nullif(d.new_monthly, 0), nullif(d.new_other, 0), nullif(d.new_addon, 0),
            nullif(d.new_held_monthly, 0), nullif(d.new_held_other, 0), nullif(d.new_held_addon, 0),
-           nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.kept, d.actor
+           nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.kept, d.actor, d.hash
       FROM done d WHERE d.ok
   ), remembered AS (
     INSERT INTO keys (account, slot, key, fingerprint, act)
@@ -95,7 +101,7 @@ BEGIN
     SELECT d.account, d.new_act, d.at + make_interval(secs => d.expires_in) FROM done d WHERE d.ok AND d.expires_in IS NOT NULL
   ), carried AS (
     UPDATE wallets w
-       SET act = l.new_act, sequence = l.new_sequence, at = l.at, monthly = l.new_monthly, other = l.new_other, addon = l.new_addon,
+       SET act = l.new_act, sequence = l.new_sequence, at = l.at, chain = l.hash, monthly = l.new_monthly, other = l.new_other, addon = l.new_addon,
            held_monthly = l.new_held_monthly, held_other = l.new_held_other, held_addon = l.new_held_addon, due_at = least(w.due_at, l.hold_due),
            live = CASE WHEN l.total < l.remaining[1] THEN l.live ELSE c.live END,
            kinds = CASE WHEN l.total < l.remaining[1] THEN l.kinds ELSE c.kinds END,

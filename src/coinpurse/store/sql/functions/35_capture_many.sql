@@ -15,7 +15,7 @@ BEGIN
   RETURN QUERY
   WITH asked AS (
     SELECT r.request, r.hold, r.key, r.fingerprint, r.actor, w.account, w.act, w.sequence, w.terms, w.monthly, w.other, w.addon,
-           w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon,
+           w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon, w.chain,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
            made.at AS made_at, made.amount, made.grants, made.amounts, made.moves, made.operation, made.quantity, made.details,
            part.kinds, part.monthly AS from_monthly, part.other AS from_other, part.addon AS from_addon,
@@ -33,7 +33,7 @@ BEGIN
           FROM unnest(made.grants, made.amounts) WITH ORDINALITY AS e("grant", amount, n)
           JOIN grants g ON g.account = made.account AND g."grant" = e."grant"
       ) part ON true
-  ), done AS MATERIALIZED (
+  ), numbered AS (
     SELECT a.*, a.act + count(*) FILTER (WHERE a.ok) OVER so_far AS new_act,
            (a.sequence + sum(length(a.moves)) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_sequence,
            (a.held_monthly - sum(a.from_monthly) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_monthly,
@@ -41,13 +41,18 @@ BEGIN
            (a.held_addon - sum(a.from_addon) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_addon,
            count(*) FILTER (WHERE a.ok) OVER so_far = count(*) FILTER (WHERE a.ok) OVER (PARTITION BY a.account) AS is_last
       FROM asked a WINDOW so_far AS (PARTITION BY a.account ORDER BY a.request)
+  ), done AS MATERIALIZED ( -- the hash stands with the account's last act, and covers all that are made here (L4)
+    SELECT n.*, CASE WHEN n.ok AND n.is_last THEN link_to(n.account, n.chain, string_agg(
+             act_bytes(n.new_act, n.at, 'capture', repeat('k', length(n.moves)), n.grants, n.amounts, n.amount, n.hold, n.terms, n.operation, n.quantity, n.details, n.actor, NULL), '')
+             FILTER (WHERE n.ok) OVER whole) END AS hash
+      FROM numbered n WINDOW whole AS (PARTITION BY n.account ORDER BY n.request ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
   ), written AS (
     INSERT INTO acts (account, act, sequence, at, kind, moves, grants, amounts, amount, of, terms, monthly, other, addon,
-                      held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon, operation, quantity, details, actor)
+                      held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon, operation, quantity, details, actor, hash)
     SELECT d.account, d.new_act, d.new_sequence, d.at, 'capture', repeat('k', length(d.moves)), d.grants, d.amounts, d.amount, d.hold, d.terms,
            nullif(d.monthly, 0), nullif(d.other, 0), nullif(d.addon, 0),
            nullif(d.new_held_monthly, 0), nullif(d.new_held_other, 0), nullif(d.new_held_addon, 0),
-           nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.details, d.actor
+           nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.details, d.actor, d.hash
       FROM done d WHERE d.ok
   ), remembered AS (
     INSERT INTO keys (account, slot, key, fingerprint, act)
@@ -55,7 +60,7 @@ BEGIN
   ), closed AS (
     DELETE FROM holds h USING done d WHERE d.ok AND h.account = d.account AND h.hold = d.hold RETURNING h.hold
   ), carried AS (
-    UPDATE wallets w SET act = l.new_act, sequence = l.new_sequence, at = l.at,
+    UPDATE wallets w SET act = l.new_act, sequence = l.new_sequence, at = l.at, chain = l.hash,
            held_monthly = l.new_held_monthly, held_other = l.new_held_other, held_addon = l.new_held_addon
       FROM done l WHERE l.ok AND l.is_last AND w.account = l.account
     RETURNING w.account

@@ -33,13 +33,16 @@ CREATE OR REPLACE FUNCTION terms_of(p_account uuid) RETURNS jsonb LANGUAGE sql S
     'subscriptions', (SELECT coalesce(jsonb_agg(shown ORDER BY subscription), '[]') FROM subs))
 $$;
 
--- Keeps a new version of the terms where they have changed.
+-- Keeps a new version of the terms where they have changed, for the act that follows.
 CREATE OR REPLACE FUNCTION note_terms(w wallets) RETURNS wallets LANGUAGE plpgsql AS $$
-DECLARE now_shown jsonb := terms_of(w.account);
+DECLARE
+  now_shown jsonb := terms_of(w.account);
+  noted terms;
 BEGIN
   IF now_shown IS DISTINCT FROM (SELECT t.terms FROM terms t WHERE t.account = w.account AND t.version = w.terms) THEN
     w.terms := w.terms + 1;
-    INSERT INTO terms (account, version, terms) VALUES (w.account, w.terms, now_shown);
+    INSERT INTO terms (account, version, terms) VALUES (w.account, w.terms, now_shown) RETURNING * INTO noted;
+    w.chain := link_to(w.account, w.chain, terms_bytes(noted));
   END IF;
   RETURN w;
 END $$;
