@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --require-hashes
 
-.PHONY: setup demo test check bench live-stripe lock format help
+.PHONY: setup demo test check bench live-stripe lock translations format help
 .DEFAULT_GOAL := help
 
 help:  ## list what can be made
@@ -54,6 +54,9 @@ live-stripe: setup  ## live some scenarios in a real Stripe test account (COINPU
 	@test -n "$$COINPURSE_LIVE_STRIPE_KEY" || \
 		{ echo "Set COINPURSE_LIVE_STRIPE_KEY to a secret key for test money (sk_test_...); what it makes hangs on a test clock and goes with it."; exit 2; }
 	@COINPURSE_TEST_PG=18 $(BIN)/python -m pytest tests/live_stripe -m slow $(ARGS)
+
+translations: setup  ## bring the pages' translations in step with the code; names what is not translated yet
+	@$(BIN)/python scripts/translations.py
 
 format: setup  ## tidy up the code's form
 	@$(BIN)/ruff check --fix src tests bench scripts

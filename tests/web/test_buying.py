@@ -232,8 +232,10 @@ async def test_p3_the_history_of_money_that_went_back(ctx: Context, open_browser
     await later(ctx, account, hours=4)
     await tell(ctx, topup(account, "b"))
     text = (await (await open_browser(account)).open("/subscriptions/history")).text
-    assert "Refund The payment of your top-up was refunded: 100 credits were taken back. −100 0 left" in text
-    assert "Given back A refund of your top-up did not go through: 50 credits are back. +50 50 left" in text
+    assert "Refund The payment of your top-up was refunded. Taken back: 100 credits. −100 0 left" in text
+    assert (
+        "Given back A refund of your top-up did not go through. Back again: 50 credits. +50 50 left" in text
+    )
     assert (
         "Paid what was owed 400 credits paid for earlier ones that were spent before their payment went back."
         " −400 100 left" in text
@@ -258,8 +260,8 @@ async def test_p3_the_history_of_a_dispute(ctx: Context, open_browser: Open) -> 
         await later(ctx, account, hours=hours)
         await tell(ctx, said)
     text = (await (await open_browser(account)).open("/subscriptions/history")).text
-    frozen = "Payment in dispute The payment of your top-up is in dispute: 400 credits are frozen until"
+    frozen = "The payment of your top-up is in dispute. Frozen until that is decided: 400 credits."
     assert text.count(frozen) == 2
     assert "Dispute won The dispute was won: 400 credits can be spent again. +400 400 left" in text
-    gone = "Refund The disputed payment of your top-up went back: 400 credits were taken back. 0 0 left"
+    gone = "Refund The disputed payment of your top-up went back. Taken back: 400 credits. 0 0 left"
     assert gone in text, numbers(text)

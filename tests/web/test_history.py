@@ -92,8 +92,8 @@ async def test_reversals_gifts_and_expiry(ctx: Context, open_browser: Open) -> N
     text = await history(open_browser, account)
     assert "Promotional credits 12 credits added. Welcome." in text
     assert "Given back Given back: 2 to promotional and 8 to add-on. +10" in text
-    assert "Taken back 5 credits were taken back. A mistake. −5" in text
-    assert "Expired 2 promotional expired." in text
+    assert "Taken back Taken back: 5 credits. A mistake. −5" in text
+    assert "Expired 2 promotional credits expired." in text
     assert gift.kind == "promo"
 
 
@@ -102,7 +102,7 @@ async def test_plan_end_line(ctx: Context, open_browser: Open) -> None:
     account, made = await subscriber(ctx, addon=250)
     await subscriptions.cancel(ctx, TESTER, made.id, at="now")
     text = await history(open_browser, account)
-    assert "Plan ended 1,000 credits of the monthly bucket ended with the plan. Add-on credits stay." in text
+    assert "Plan ended 1,000 monthly credits ended with the plan. Add-on credits stay." in text
 
 
 async def test_pages_leave_nothing_out_and_repeat_nothing(ctx: Context, open_browser: Open) -> None:

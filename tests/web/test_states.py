@@ -83,7 +83,7 @@ async def test_renewing(ctx: Context, open_browser: Open) -> None:
     await later(ctx, account, months=1)
     page = await (await open_browser(account)).open()
     assert "Renewing" in page.text
-    assert "Your 20 add-on credits can be spent meanwhile." in page.text
+    assert "You can spend your 20 add-on credits meanwhile." in page.text
     assert "no credits to spend" not in page.text
 
 
@@ -110,7 +110,7 @@ async def test_past_due(ctx: Context, open_browser: Open) -> None:
     page = await (await open_browser(account)).open()
     assert "A payment for your plan is missing" in page.text
     assert "1,000 credits are kept for you" in page.text
-    assert "Your 250 add-on credits can be spent meanwhile." in page.text
+    assert "You can spend your 250 add-on credits meanwhile." in page.text
 
 
 async def test_ending_and_undo(ctx: Context, open_browser: Open) -> None:

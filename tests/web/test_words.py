@@ -19,7 +19,7 @@ from coinpurse.web import words
         (999_999, "999.9K"),
         (1_000_000, "1M"),
         (1_999_999, "1.9M"),
-        (10**15, "1,000T"),
+        (10**15, "1000T"),
     ],
 )
 def test_compact(count: int, said: str) -> None:
@@ -30,23 +30,23 @@ def test_compact(count: int, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "currency", "credits", "said"),
     [
-        ("6.00", "usd", 500, "1.2¢"),
-        ("16.00", "usd", 1500, "1.07¢"),
-        ("5.00", "usd", 1, "$5"),
+        ("6.00", "usd", 500, "$0.012"),
+        ("16.00", "usd", 1500, "$0.0107"),
+        ("5.00", "usd", 1, "$5.00"),
         ("500", "jpy", 1000, "¥0.5"),
-        ("9.00", "chf", 1000, "0.01 CHF"),
+        ("9.00", "chf", 1000, "CHF\u00a00.009"),
     ],
 )
 def test_price_per_credit(text: str, currency: str, credits: int, said: str) -> None:
-    """The price of one credit, in cents where a currency has them."""
-    assert words.per_credit(Price(text, currency), credits) == said
+    """The price of one credit, to a hundredth of the smallest coin."""
+    assert words.per_credit(Price(text, currency), credits) == f"{said} per credit"
 
 
 def test_money() -> None:
     """Money with its sign, or its code."""
     assert words.money(Price("1200.00", "usd")) == "$1,200.00"
     assert words.money(Price("500", "jpy")) == "¥500"
-    assert words.money(Price("5.00", "sek")) == "5.00 SEK"
+    assert words.money(Price("5.00", "sek")) == "SEK\u00a05.00"
 
 
 def test_dates() -> None:

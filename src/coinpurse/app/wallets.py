@@ -1,6 +1,6 @@
 """Spending, setting aside, giving back: what an app does with an account's credits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from coinpurse.app.context import (
 )
 from coinpurse.domain.credits import Balance, Charge, Hold, Quote, Reversal, Taken
 from coinpurse.domain.errors import CoinpurseError, Invalid, NotFound
-from coinpurse.domain.ids import make_id
+from coinpurse.domain.ids import make_id, parse_id
 from coinpurse.domain.values import Value
 from coinpurse.store import shapes
 from coinpurse.store.captures import Capture
@@ -27,6 +27,9 @@ from coinpurse.store.spending import Request
 HOLD_SECONDS = 3_600
 MOST_HOLD_SECONDS = 604_800
 MOST_IN_BATCH = 1_000
+CHARGES = """
+    SELECT coinpurse.read_act(account, act) AS answer FROM coinpurse.acts
+     WHERE account = %s AND act = ANY(%s) AND kind IN ('charge', 'capture')"""
 
 
 class ChargeRequest(Value):
@@ -124,6 +127,17 @@ async def get_charge(ctx: Context, who: Who, charge_id: str) -> Charge:
     if found is None or found["kind"] not in ("charge", "capture"):
         raise NotFound(f"There is no charge {charge_id!r}.")
     return shapes.charge(known.id, found)
+
+
+async def charges(ctx: Context, who: Who, account: str, ids: Iterable[str]) -> dict[str, Charge]:
+    """Charges of one account by their ids, each as it was answered; those that it doesn't have are left
+    out."""
+    known = await ctx.directory.existing(account, who.test)
+    refs = (parse_id("ch", id) for id in ids)
+    mine = [ref.act for ref in refs if ref.account == known.digest]
+    rows = await ctx.db.rows(CHARGES, [known.digest, mine]) if mine else []
+    found = [shapes.charge(known.id, row["answer"]) for row in rows]
+    return {charge.id: charge for charge in found}
 
 
 async def quote(

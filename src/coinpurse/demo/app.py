@@ -13,10 +13,10 @@ from coinpurse.demo.customers import Studio
 from coinpurse.demo.studio import ROUTES
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.web import Brand, create_web
-from coinpurse.web.app import on_refusal
 from coinpurse.web.headers import SafeHeaders
+from coinpurse.web.refusing import on_refusal
 
-BRAND = Brand(name="Kreator Studio", home="/", support="contact support@kreator.ai")
+BRAND = Brand(name="Kreator Studio", home="/", support="support@kreator.ai")
 
 
 def create_studio(studio: Studio) -> Starlette:

@@ -11,6 +11,7 @@ from coinpurse.app.context import Context
 from coinpurse.domain.credits import Subscription
 from coinpurse.domain.errors import Invalid
 from coinpurse.web.identity import Reader, writer
+from coinpurse.web.language import _
 from coinpurse.web.pages import chosen, owned, previewed
 from coinpurse.web.rendering import go
 
@@ -53,7 +54,7 @@ async def top_up(request: Request) -> Response:
     pack = form.text("pack")
     if pack not in form.ctx.catalog.packs:
         raise Invalid(
-            "This pack is not on offer (any more). Please choose one of those on the Subscriptions page.",
+            _("This pack is not on offer (any more). Please choose one of those on the Subscriptions page."),
             errors=[],
         )
     return await _checkout(form, pack=pack)

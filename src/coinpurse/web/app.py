@@ -3,20 +3,21 @@
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from coinpurse.app.context import Context
 from coinpurse.domain.errors import CoinpurseError
-from coinpurse.web import acts, checkout, pages, session
+from coinpurse.web import acts, checkout, exporting, pages, session
 from coinpurse.web.brand import Brand
 from coinpurse.web.headers import SafeHeaders
-from coinpurse.web.rendering import ASSETS, render
+from coinpurse.web.language import Speaking
+from coinpurse.web.refusing import on_http, on_refusal
+from coinpurse.web.rendering import ASSETS
 
 ROUTES = [
     Route("/subscriptions", pages.show),
     Route("/subscriptions/history", pages.older),
+    Route("/subscriptions/history.csv", exporting.export),
     Route("/subscriptions/plan", pages.consider_plan),
     Route("/subscriptions/plan", acts.take_plan, methods=["POST"]),
     Route("/subscriptions/topup", acts.top_up, methods=["POST"]),
@@ -42,30 +43,10 @@ def create_web(ctx: Context, brand: Brand | None = None) -> Starlette:
     else the settings say."""
     web = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(SafeHeaders)],
+        middleware=[Middleware(SafeHeaders), Middleware(Speaking)],
         exception_handlers={CoinpurseError: on_refusal, HTTPException: on_http},
     )
     chosen = ctx.settings
     known = Brand(chosen.app_name, chosen.app_url, chosen.support, chosen.stylesheet)
     web.state.ctx, web.state.brand = ctx, brand or known
     return web
-
-
-def on_refusal(request: Request, refused: Exception) -> Response:
-    """A refusal as a page that says what happened and what to do."""
-    assert isinstance(refused, CoinpurseError)
-    template = "signed_out.html" if refused.status == 401 else "refused.html"
-    return render(request, template, refused.status, title=refused.title, detail=refused.detail)
-
-
-def on_http(request: Request, error: Exception) -> Response:
-    """A page that isn't there, or a method that it doesn't have."""
-    assert isinstance(error, HTTPException)
-    found = "There is no such page." if error.status_code == 404 else "This page can't be used in that way."
-    return render(
-        request,
-        "refused.html",
-        error.status_code,
-        title=found,
-        detail="Perhaps the address was shortened or is out of date.",
-    )

@@ -9,9 +9,11 @@ from datetime import datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coinpurse.app import sessions
+from coinpurse.app import accounts, sessions
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.errors import Forbidden, Unauthorized
+from coinpurse.web import language
+from coinpurse.web.language import _
 
 COOKIE = "coinpurse_session"
 CSRF_FIELD = "csrf"
@@ -39,12 +41,16 @@ class Reader:
 
 
 async def reader(ctx: Context, request: Request) -> Reader:
-    """The reader of the request's cookie. Raises Unauthorized."""
+    """The reader of the request's cookie; from here on the request speaks their language. Raises
+    Unauthorized."""
     token = request.cookies.get(COOKIE, "")
     if not token or len(token) > MOST_TOKEN:
-        raise Unauthorized("You are not signed in here, or your session has ended.")
+        raise Unauthorized(_("You are not signed in here, or your session has ended."))
     visitor = await sessions.visitor(ctx, token)
-    return Reader(visitor.account, visitor.test, token, visitor.expires_at)
+    known = Reader(visitor.account, visitor.test, token, visitor.expires_at)
+    account = await accounts.get_account(ctx, known.who, known.account)
+    language.speak_to(request, account.locale)
+    return known
 
 
 async def writer(ctx: Context, request: Request) -> Reader:
@@ -55,7 +61,10 @@ async def writer(ctx: Context, request: Request) -> Reader:
     given = (await request.form()).get(CSRF_FIELD, "")
     if not isinstance(given, str) or not hmac.compare_digest(given.encode(), who.csrf.encode()):
         raise Forbidden(
-            "This page was out of date, so nothing was changed. Please look again and repeat what you wanted."
+            _(
+                "This page was out of date, so nothing was changed. Please look again and repeat what you "
+                "wanted."
+            )
         )
     return who
 
@@ -63,7 +72,7 @@ async def writer(ctx: Context, request: Request) -> Reader:
 def check_site(request: Request) -> None:
     """Refuses forms that the browser itself says come from another site."""
     if request.headers.get("sec-fetch-site", "same-origin") in ("cross-site", "same-site"):
-        raise Forbidden("That came from another site, so nothing was changed.")
+        raise Forbidden(_("That came from another site, so nothing was changed."))
 
 
 def remember(response: Response, request: Request, token: str) -> None:

@@ -8,6 +8,7 @@ from coinpurse.app.portal import Payments
 from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.credits import Balance, Subscription
 from coinpurse.web import words
+from coinpurse.web.language import _
 from coinpurse.web.reading import Overview
 
 Tone = Literal["good", "calm", "warn", "bad"]
@@ -25,92 +26,109 @@ class Notice:
     offer: Offer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Badge:
-    """The plan's state in a word or two."""
-
-    tone: Tone
-    text: str
-
-
-def badge(subscription: Subscription | None, balance: Balance) -> Badge:
-    """The word on the plan's card."""
-    if subscription is None:
-        return Badge("calm", "No plan")
-    if subscription.status == "past_due":
-        return Badge("bad", "Payment missing")
-    if subscription.status == "paused":
-        return Badge("calm", "Paused")
-    if subscription.ends_at:
-        return Badge("warn", f"Ends {words.day(subscription.ends_at)}")
-    if balance.monthly.renewing:
-        return Badge("warn", "Renewing")
-    if subscription.status == "trialing":
-        return Badge("good", "Trial")
-    if subscription.current_period is None:
-        return Badge("calm", f"Starts {words.day(subscription.anchor)}")
-    return Badge("good", "Active")
-
-
-def notices(catalog: Catalog, found: Overview, support: str) -> list[Notice]:
-    """Everything that there is to say, the weightiest first. More than two would not be read."""
+def notices(catalog: Catalog, found: Overview, ask: str) -> list[Notice]:
+    """Everything that there is to say, the weightiest first. More than two would not be read. `ask` says how
+    to ask for help, as the end of a sentence."""
     return [
-        *_of_payment(found.balance, found.main, found.payments, support),
+        *_of_payment(found.balance, found.main, found.payments, ask),
         *_of_topups(found.payments),
+        *_of_dispute(found.balance, ask),
         *_of_plan(catalog, found.balance, found.main, found.ended),
         *_of_credits(found.balance, found.main),
     ]
 
 
-STAYS = "Add-on credits never expire and stay in your account."
+def _join(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _stays() -> str:
+    return _("Add-on credits never expire and stay in your account.")
 
 
 def _addon_stays(balance: Balance) -> str:
     if balance.addon.available:
-        return f"Your {words.credits(balance.addon.available, 'add-on')} can be spent meanwhile."
-    return "Add-on credits can be spent at any time."
+        addon = words.credits(balance.addon.available, "addon")
+        return _("You can spend your %(addon)s meanwhile.", addon=addon)
+    return _("Add-on credits can be spent at any time.")
 
 
 def _of_topups(payments: Payments) -> Iterator[Notice]:
     for topup in payments.topups:
         amount = words.credits(topup.credits)
         if topup.status == "pending":
-            text = f"Your bank is still moving the money: {amount} will be added when it arrives."
-            yield Notice("calm", "A top-up is on its way", text)
+            text = _(
+                "Your bank is still moving the money: %(amount)s will be added when it arrives.",
+                amount=amount,
+            )
+            yield Notice("calm", _("A top-up is on its way"), text)
         else:
-            text = f"The payment for {amount} failed, so nothing was added. Try again, or pay another way."
-            yield Notice("warn", "A top-up did not go through", text, "topup")
+            text = _(
+                "The payment for %(amount)s failed, so nothing was added. Try again, or pay another way.",
+                amount=amount,
+            )
+            yield Notice("warn", _("A top-up did not go through"), text, "topup")
+
+
+def _of_dispute(balance: Balance, ask: str) -> Iterator[Notice]:
+    if balance.addon.frozen:
+        text = _(
+            "%(amount)s cannot be spent until it is decided; won, they come back. If you did not start it, "
+            "%(ask)s.",
+            amount=words.credits(balance.addon.frozen, "addon"),
+            ask=ask,
+        )
+        yield Notice("warn", _("A payment of yours is in dispute"), text)
 
 
 def _of_payment(
-    balance: Balance, main: Subscription | None, payments: Payments, support: str
+    balance: Balance, main: Subscription | None, payments: Payments, ask: str
 ) -> Iterator[Notice]:
     monthly = balance.monthly
     if main is None:
         return
     if main.status == "past_due":
-        kept = "Your monthly credits come"
-        if monthly.frozen:
-            kept = f"{words.credits(monthly.frozen)} are kept for you and come back"
-        text = f"{kept} as soon as the payment is settled. {_addon_stays(balance)}"
-        yield Notice("bad", "A payment for your plan is missing", text, "portal" if payments.portal else None)
+        title = _("A payment for your plan is missing")
+        yield Notice("bad", title, _past_due(balance), "portal" if payments.portal else None)
     elif payments.late:
-        text = (
-            "We are checking with the payment provider why it has not been confirmed, reference "
-            f"{payments.late}. You need do nothing; if you have a question, {support} and name the reference."
-        )
-        have = " Your new monthly credits are here already." if monthly.provisional else ""
-        yield Notice("calm", "Your renewal takes longer than usual", text + have)
+        yield Notice("calm", _("Your renewal takes longer than usual"), _late(balance, payments.late, ask))
     elif monthly.renewing:
-        text = "Your new monthly credits arrive as soon as the payment is confirmed, usually within minutes. "
-        left = f"Until then the {words.credits(monthly.available)} of the last period can be spent."
-        yield Notice("calm", "Renewing", text + (left if monthly.available else _addon_stays(balance)))
+        arrive = _(
+            "Your new monthly credits arrive as soon as the payment is confirmed, usually within minutes."
+        )
+        left = _(
+            "Until then the %(credits)s of the last period can be spent.",
+            credits=words.credits(monthly.available),
+        )
+        text = _join(arrive, left if monthly.available else _addon_stays(balance))
+        yield Notice("calm", _("Renewing"), text)
     elif monthly.provisional:
-        text = (
+        text = _(
             "Your new monthly credits are here already. If the payment should fail, what is unspent waits "
             "until it is settled."
         )
-        yield Notice("calm", "The payment is being confirmed", text)
+        yield Notice("calm", _("The payment is being confirmed"), text)
+
+
+def _past_due(balance: Balance) -> str:
+    if balance.monthly.frozen:
+        kept = _(
+            "%(credits)s are kept for you and come back as soon as the payment is settled.",
+            credits=words.credits(balance.monthly.frozen),
+        )
+    else:
+        kept = _("Your monthly credits come as soon as the payment is settled.")
+    return _join(kept, _addon_stays(balance))
+
+
+def _late(balance: Balance, reference: str, ask: str) -> str:
+    text = _(
+        "We are checking with the payment provider why it has not been confirmed, reference %(reference)s. "
+        "You need do nothing; if you have a question, %(ask)s and name the reference.",
+        reference=reference,
+        ask=ask,
+    )
+    return _join(text, _("Your new monthly credits are here already.") if balance.monthly.provisional else "")
 
 
 def _of_plan(
@@ -118,47 +136,72 @@ def _of_plan(
 ) -> Iterator[Notice]:
     if main is None:
         if ended and ended.ends_at:
-            text = f"It ended on {words.moment(ended.ends_at)}. Monthly credits are over. {STAYS}"
-            name = words.plan_name(catalog, ended.plan)
-            yield Notice("calm", f"Your {name} plan has ended", text, "plans")
+            text = _("It ended on %(when)s. Monthly credits are over.", when=words.moment(ended.ends_at))
+            title = _("Your %(plan)s plan has ended", plan=words.plan_name(catalog, ended.plan))
+            yield Notice("calm", title, _join(text, _stays()), "plans")
         return
     if main.status == "paused":
-        yield Notice("calm", "Your plan is paused", _paused(balance, main), "resume")
+        yield Notice("calm", _("Your plan is paused"), _paused(balance, main), "resume")
     if main.ends_at:
-        until = f"Until {words.moment(main.ends_at)} everything stays as it is"
-        text = f"{until}, your monthly credits included. {STAYS}"
-        yield Notice("warn", "Your plan is cancelled and runs out", text, "undo")
+        text = _(
+            "Until %(when)s everything stays as it is, your monthly credits included.",
+            when=words.moment(main.ends_at),
+        )
+        yield Notice("warn", _("Your plan is cancelled and runs out"), _join(text, _stays()), "undo")
     if change := main.pending_change:
-        terms = f"paid {words.every(change.interval)}, {words.credits(change.allocation)} a month"
-        text = f"From {words.moment(change.at)}: {words.plan_name(catalog, change.plan)}, {terms}."
-        yield Notice("calm", "A plan change is waiting", text, "keep")
+        text = _(
+            "From %(when)s: %(plan)s, paid %(every)s, %(credits)s a month.",
+            when=words.moment(change.at),
+            plan=words.plan_name(catalog, change.plan),
+            every=words.every(change.interval),
+            credits=words.credits(change.allocation),
+        )
+        yield Notice("calm", _("A plan change is waiting"), text, "keep")
     if main.status == "trialing" and not main.ends_at:
-        text = f"It costs nothing until {words.moment(main.anchor)}. Then the first paid period starts."
-        yield Notice("calm", "You are on a trial", text)
+        text = _(
+            "It costs nothing until %(when)s. Then the first paid period starts.",
+            when=words.moment(main.anchor),
+        )
+        yield Notice("calm", _("You are on a trial"), text)
 
 
 def _paused(balance: Balance, main: Subscription) -> str:
-    text = f"No new monthly credits come until you resume. {STAYS}"
+    keep = ""
     if main.current_period and balance.monthly.available:
-        return f"This period's credits stay until {words.moment(main.current_period.end)}. {text}"
-    return text
+        keep = _("This period's credits stay until %(when)s.", when=words.moment(main.current_period.end))
+    return _join(keep, _("No new monthly credits come until you resume."), _stays())
 
 
 def _of_credits(balance: Balance, main: Subscription | None) -> Iterator[Notice]:
     monthly, next_one = balance.monthly, ""
     if monthly.renews_at:
-        when = words.moment(monthly.renews_at)
-        next_one = f" The next {words.number(monthly.allocation)} come on {when}."
+        next_one = _(
+            "The next %(number)s come on %(when)s.",
+            number=words.number(monthly.allocation),
+            when=words.moment(monthly.renews_at),
+        )
     running = main is not None and main.status in ("active", "trialing") and not monthly.renewing
     if balance.available == 0 and not monthly.renewing:
-        held = f" {words.credits(balance.held)} are set aside by running work." if balance.held else ""
-        text = f"A top-up works at once and never expires.{next_one}{held}"
-        yield Notice("warn", "You have no credits to spend", text, "topup")
+        held = (
+            _("%(credits)s are set aside by running work.", credits=words.credits(balance.held))
+            if balance.held
+            else ""
+        )
+        text = _join(_("A top-up works at once and never expires."), next_one, held)
+        yield Notice("warn", _("You have no credits to spend"), text, "topup")
     elif monthly.allocation and monthly.available == 0 and running:
-        title = "Now using add-on credits" if balance.addon.available else "Now using other credits"
-        rest = words.credits(balance.available, "other")
-        text = f"Your monthly credits are used up, so work is paid from your {rest}.{next_one}"
-        yield Notice("calm", title, text)
+        yield Notice("calm", *_monthly_gone(balance, next_one))
     elif monthly.allocation and balance.available * 10 <= monthly.allocation:
-        text = f"A top-up never expires.{next_one}"
-        yield Notice("warn", f"Only {words.credits(balance.available)} left", text, "topup")
+        title = _("Only %(credits)s left", credits=words.credits(balance.available))
+        yield Notice("warn", title, _join(_("A top-up never expires."), next_one), "topup")
+
+
+def _monthly_gone(balance: Balance, next_one: str) -> tuple[str, str]:
+    used_up = _("Your monthly credits are used up.")
+    if balance.available == balance.addon.available:
+        rest = words.credits(balance.available, "addon")
+        pays = _("Work is paid from your add-on credits now: %(credits)s are left.", credits=rest)
+        return _("Now using add-on credits"), _join(used_up, pays, next_one)
+    rest = words.credits(balance.available, "other")
+    pays = _("Work is paid from your other credits now: %(credits)s are left.", credits=rest)
+    return _("Now using other credits"), _join(used_up, pays, next_one)

@@ -9,14 +9,17 @@ from starlette.responses import Response
 
 from coinpurse.app import subscriptions, wallets
 from coinpurse.app.context import Context
+from coinpurse.app.usage import usage
 from coinpurse.domain.catalog import Catalog, Plan
 from coinpurse.domain.credits import Interval, Period, Preview, Subscription
 from coinpurse.domain.errors import Conflict, Invalid, NotFound
 from coinpurse.domain.periods import month_start
-from coinpurse.web import answers, notices, returning
+from coinpurse.web import answers, notices, returning, standing
 from coinpurse.web.identity import Reader, reader
+from coinpurse.web.language import _
 from coinpurse.web.reading import Overview, overview, read_history
 from coinpurse.web.rendering import render
+from coinpurse.web.usage import chart, since
 
 
 async def show(request: Request) -> Response:
@@ -24,18 +27,21 @@ async def show(request: Request) -> Response:
     ctx: Context = request.app.state.ctx
     who = await reader(ctx, request)
     found = await overview(ctx, who.who, who.account)
-    facts = answers.Facts(found.balance, found.main, found.renewed, request.app.state.brand.support)
+    facts = answers.Facts(found.balance, found.main, found.renewed, request.app.state.brand.ask)
     interval = request.query_params.get("interval") or (found.main.interval if found.main else "month")
     interval = "year" if interval == "year" else "month"
-    back = await returning.returned(ctx, who, request.query_params, facts.support)
+    spent = await usage(ctx, who.who, who.account, since(found.balance))
+    back = await returning.returned(ctx, who, request.query_params, facts.ask)
     page = render(
         request,
         "subscriptions.html",
         **_common(ctx, who, found),
         note=back.note,
-        badge=notices.badge(found.main, found.balance),
+        badge=standing.badge(found.main, found.balance),
+        standing=standing.status_line(ctx.catalog, found.balance, found.main),
         # Whoever has just paid is not told to buy.
-        notices=back.notices or notices.notices(ctx.catalog, found, facts.support)[:2],
+        notices=back.notices or notices.notices(ctx.catalog, found, facts.ask)[:2],
+        usage=chart(found.balance, spent),
         answers=answers.answers(facts),
         offers=offers(ctx.catalog, cast(Interval, interval), found.main),
         interval=interval,
@@ -98,7 +104,7 @@ def owned(running: list[Subscription], id: str | None) -> Subscription:
     for one in running:
         if id in (None, one.id):
             return one
-    raise NotFound("You have no such plan, or it has ended.")
+    raise NotFound(_("You have no such plan, or it has ended."))
 
 
 async def consider_plan(request: Request) -> Response:
@@ -122,7 +128,7 @@ def chosen(catalog: Catalog, given: Any) -> tuple[Plan, Interval]:
     plan, interval = catalog.plans.get(str(given.get("plan"))), str(given.get("interval"))
     if plan is None or interval not in get_args(Interval) or interval not in plan.prices:
         raise Invalid(
-            "This plan is not on offer (any more). Please choose one of those on the Subscriptions page.",
+            _("This plan is not on offer (any more). Please choose one of those on the Subscriptions page."),
             errors=[],
         )
     return plan, cast(Interval, interval)

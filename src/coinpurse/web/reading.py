@@ -8,7 +8,7 @@ from datetime import timedelta
 from coinpurse.app import accounts, grants, ledger, portal, subscriptions, wallets
 from coinpurse.app.context import Context, Who
 from coinpurse.app.portal import Payments
-from coinpurse.domain.credits import Account, Balance, Charge, Entry, Grant, Subscription
+from coinpurse.domain.credits import Account, Balance, Entry, Grant, Subscription
 from coinpurse.web import history
 from coinpurse.web.answers import Renewed
 
@@ -92,42 +92,36 @@ async def _renewed(ctx: Context, who: Who, balance: Balance, recent: Sequence[hi
     return Renewed(period.start, before.monthly.available, after, before.addon.available, other)
 
 
-async def read_history(ctx: Context, who: Who, account: str, cursor: str | None = None) -> History:
+async def read_history(
+    ctx: Context, who: Who, account: str, cursor: str | None = None, *, lines: int = LINES
+) -> History:
     """A page of the history, from a cursor of the entries. Acts are never cut in two, so a page may look
     into the next page of entries."""
     found: list[Entry] = []
     more = cursor
     while True:
-        page = await ledger.entries(ctx, who, account, limit=AT_ONCE, cursor=more)
+        page = await ledger.entries(ctx, who, account, limit=max(AT_ONCE, 2 * lines), cursor=more)
         found += page.data
         more = page.next_cursor
         acts = history.acts(found)
-        if more is None or _lines(acts[:-1]) > LINES:
+        if more is None or _lines(acts[:-1]) > lines:
             break
-    shown = _fill(acts)
+    shown = _fill(acts, lines)
     rest = acts[len(shown) :]
-    charges = await _charges(ctx, who, shown)
-    lines = [line for act in shown if (line := history.line(act, charges))]
+    paid = [act.id for act in shown if act.kind == "charge" and act.id]
+    charges = await wallets.charges(ctx, who, account, paid)
+    told = [line for act in shown if (line := history.line(act, charges))]
     # The cursor of the entries is the number of the last one that was seen.
-    return History(lines, str(shown[-1].first.sequence) if rest else None, acts)
+    return History(told, str(shown[-1].first.sequence) if rest else None, acts)
 
 
 def _lines(acts: Sequence[history.Act]) -> int:
     return sum(act.told for act in acts)
 
 
-def _fill(acts: list[history.Act]) -> list[history.Act]:
+def _fill(acts: list[history.Act], lines: int) -> list[history.Act]:
     """The acts that fill a page."""
     fits = 0
-    while fits < len(acts) and _lines(acts[: fits + 1]) <= LINES:
+    while fits < len(acts) and _lines(acts[: fits + 1]) <= lines:
         fits += 1
     return acts[:fits]
-
-
-async def _charges(ctx: Context, who: Who, acts: Sequence[history.Act]) -> dict[str, Charge]:
-    """What the charges among the acts were for."""
-    ids = [act.id for act in acts if act.kind == "charge" and act.id]
-    return {
-        charge.id: charge
-        for charge in await asyncio.gather(*(wallets.get_charge(ctx, who, id) for id in ids))
-    }

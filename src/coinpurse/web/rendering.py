@@ -7,22 +7,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from coinpurse.web import language, words
+from coinpurse.web import language, pill, words
 from coinpurse.web.assets import Assets
+from coinpurse.web.language import current, gettext, later
 
 HERE = Path(__file__).parent
 ASSETS = Assets(HERE / "static", "/static")
 NOTE = "coinpurse_note"
 #: What a page says once after something was done. The cookie carries the name only.
 NOTES = {
-    "cancelled": "Your plan is cancelled. You can undo this until it runs out.",
-    "ended": "Your plan has ended.",
-    "resumed": "Your plan goes on as before.",
-    "paused": "Your plan is paused.",
-    "changed": "Your plan is changed.",
-    "unpaid": "The payment for the change is not through yet. Until it is, your plan stays as it is.",
-    "waiting": "The change is noted. It takes effect at your next renewal.",
-    "kept": "The change is dropped. Your plan stays as it is.",
+    "cancelled": later("Your plan is cancelled. You can undo this until it runs out."),
+    "ended": later("Your plan has ended."),
+    "resumed": later("Your plan goes on as before."),
+    "paused": later("Your plan is paused."),
+    "changed": later("Your plan is changed."),
+    "unpaid": later("The payment for the change is not through yet. Until it is, your plan stays as it is."),
+    "waiting": later("The change is noted. It takes effect at your next renewal."),
+    "kept": later("The change is dropped. Your plan stays as it is."),
 }
 
 
@@ -42,7 +43,9 @@ def environment(*folders: Path) -> Environment:
         "number",
         "credits",
         "compact",
+        "percent",
         "day",
+        "short_day",
         "moment",
         "clock",
         "machine",
@@ -55,6 +58,9 @@ def environment(*folders: Path) -> Environment:
     made.filters.update({name: getattr(words, name) for name in names})
     made.globals["asset"] = ASSETS.url
     made.globals["plan_name"] = words.plan_name
+    made.globals["language"] = current
+    made.globals["languages"] = language.OFFERED
+    made.globals["pill_words"] = pill.words
     return made
 
 
@@ -65,12 +71,19 @@ def render(
     request: Request, template: str, status: int = 200, *, note: str | None = None, **context: Any
 ) -> Response:
     """A page, with a note of its own or the one that was left by the request before, which is said once."""
-    note = note or NOTES.get(request.cookies.get(NOTE, ""))
+    note = note or gettext(NOTES.get(request.cookies.get(NOTE, ""), ""))
     page = TEMPLATES.get_template(template)
     response = HTMLResponse(page.render(brand=request.app.state.brand, note=note, **context), status)
     if NOTE in request.cookies:
         response.delete_cookie(NOTE, path="/")
+    if (chosen := request.query_params.get("lang", "")) and language.known(chosen):
+        _keep(response, request, language.COOKIE, chosen, 31_536_000)
     return response
+
+
+def _keep(response: Response, request: Request, name: str, value: str, seconds: int) -> None:
+    secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=secure)
 
 
 def go(request: Request, where: str, note: str | None = None) -> Response:
@@ -84,7 +97,5 @@ def go(request: Request, where: str, note: str | None = None) -> Response:
         response = render(request, "leaving.html", where=where)
         response.headers["Refresh"] = f"0; url={where}"
     if note:
-        response.set_cookie(
-            NOTE, note, max_age=60, httponly=True, samesite="lax", secure=request.url.scheme == "https"
-        )
+        _keep(response, request, NOTE, note, 60)
     return response

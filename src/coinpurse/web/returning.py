@@ -9,6 +9,7 @@ from coinpurse.app.checkouts import Checkout
 from coinpurse.app.context import Context
 from coinpurse.domain.errors import NotFound
 from coinpurse.web.identity import Reader
+from coinpurse.web.language import _
 from coinpurse.web.notices import Notice
 
 LOOKS = 25  # with growing pauses, about four minutes
@@ -24,7 +25,7 @@ class Return:
     refresh: str | None = None
 
 
-async def returned(ctx: Context, who: Reader, query: Mapping[str, str], support: str) -> Return:
+async def returned(ctx: Context, who: Reader, query: Mapping[str, str], ask: str) -> Return:
     """What to say to a reader who comes from the checkout that the address names."""
     try:
         checkout = await checkouts.find_checkout(ctx, who.who, query.get("checkout", ""))
@@ -33,12 +34,12 @@ async def returned(ctx: Context, who: Reader, query: Mapping[str, str], support:
     if checkout.account != who.account:
         return Return()
     if checkout.status == "paid":
-        return Return("Paid. Your credits are here.")
+        return Return(_("Paid. Your credits are here."))
     if checkout.status in ("pending", "failed") and checkout.pack:
         return Return()  # the page says so by itself
     if query.get("outcome") != "done":
-        return Return("Nothing was bought.")
-    return _waiting(checkout, _looks(query) if checkout.status == "open" else LOOKS, support)
+        return Return(_("Nothing was bought."))
+    return _waiting(checkout, _looks(query) if checkout.status == "open" else LOOKS, ask)
 
 
 def _looks(query: Mapping[str, str]) -> int:
@@ -46,16 +47,21 @@ def _looks(query: Mapping[str, str]) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
-def _waiting(checkout: Checkout, looks: int, support: str) -> Return:
-    what = "Your plan is" if checkout.plan else "Your credits are"
-    title = f"Thank you. {what} on the way"
+def _waiting(checkout: Checkout, looks: int, ask: str) -> Return:
+    title = _("Thank you. Your credits are on the way")
+    if checkout.plan:
+        title = _("Thank you. Your plan is on the way")
     if looks >= LOOKS:
-        text = (
+        text = _(
             "The payment provider has not told us of your payment yet. If it was made, nothing is lost: the "
-            f"credits come as soon as we hear of it. If that takes more than an hour, {support} and name "
-            f"{checkout.id}."
+            "credits come as soon as we hear of it. If that takes more than an hour, %(ask)s and name "
+            "%(reference)s.",
+            ask=ask,
+            reference=checkout.id,
         )
         return Return(notices=[Notice("calm", title, text)])
-    text = "The payment provider is confirming it, which takes some seconds. This page looks again by itself."
+    text = _(
+        "The payment provider is confirming it, which takes some seconds. This page looks again by itself."
+    )
     address = f"/subscriptions?checkout={checkout.id}&outcome=done&look={looks + 1}"
     return Return(notices=[Notice("good", title, text)], refresh=f"{min(2 + looks, LONGEST)}; url={address}")

@@ -73,3 +73,28 @@ CREATE OR REPLACE FUNCTION next_instant(p_account uuid) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
   SELECT coalesce((SELECT at FROM due(p_account)), 'infinity')
 $$;
+
+-- What was spent since an instant, by UTC day and bucket, and (`by_operation`) by operation with the number of charges. A reversal counts
+-- against the day and operation of its charge. Of more than p_most acts only the latest are looked at, and `cut` says so.
+CREATE OR REPLACE FUNCTION spent_since(p_account uuid, p_since timestamptz, p_most int)
+RETURNS TABLE (by_operation boolean, operation text, day timestamptz, bucket text, charges bigint, credits bigint, cut boolean)
+LANGUAGE plpgsql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+#variable_conflict use_column
+DECLARE
+  before bigint := act_at(p_account, p_since - interval '1 microsecond');
+BEGIN
+  RETURN QUERY
+  WITH recent AS MATERIALIZED (
+    SELECT a.act, a.moves, a.grants, a.amounts, CASE a.kind WHEN 'reverse' THEN a.of ELSE a.act END AS made
+      FROM acts a
+     WHERE a.account = p_account AND a.act > before AND a.kind IN ('charge', 'capture', 'reverse')
+     ORDER BY a.act DESC LIMIT p_most + 1)
+  SELECT grouping(made.operation) = 0, made.operation, date_trunc('day', made.at), g.kind, count(DISTINCT made.act),
+         sum(CASE WHEN m.source = 'spent' THEN -e.amount ELSE e.amount END)::bigint, (SELECT count(*) FROM recent) > p_most
+    FROM recent r
+    JOIN acts made ON made.account = p_account AND made.act = r.made AND made.act > before
+   CROSS JOIN LATERAL unnest(r.grants, r.amounts, string_to_array(r.moves, NULL)) AS e("grant", amount, letter)
+    JOIN moves m ON m.letter = e.letter AND 'spent' IN (m.source, m.target)
+    JOIN grants g ON g.account = p_account AND g."grant" = e."grant"
+   GROUP BY GROUPING SETS ((made.operation), (date_trunc('day', made.at), g.kind));
+END $$;
