@@ -14,6 +14,7 @@ from coinpurse import worker as worker
 from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
 from coinpurse.domain.catalog import Catalog
+from coinpurse.domain.catalog_past import with_past
 from coinpurse.domain.errors import CatalogError, Conflict, SettingsError
 from coinpurse.domain.importing import Listing
 from coinpurse.domain.ports import Provider
@@ -21,6 +22,8 @@ from coinpurse.settings import Settings
 from coinpurse.store.db import Database
 from coinpurse.store.embedded import EmbeddedPostgres
 from coinpurse.store.migrate import migrate
+
+CATALOGS = "SELECT content FROM coinpurse.catalogs ORDER BY loaded_at DESC"
 
 
 @asynccontextmanager
@@ -60,6 +63,7 @@ async def _on(url: str, catalog: Catalog, settings: Settings, size: int) -> Asyn
     await anyio.to_thread.run_sync(migrate, url)
     async with Database(url, size=size) as db, AsyncExitStack() as stack:
         await db.call("put_catalog", version=catalog.version, content=catalog.content())
+        catalog = with_past(catalog, [row["content"] for row in await db.rows(CATALOGS)])
         try:
             providers = _providers(settings, catalog)
         except ValueError as error:

@@ -16,6 +16,7 @@ from coinpurse.app import events, inbox, subscriptions
 from coinpurse.app.context import Context
 from coinpurse.app.events import BillingEvent
 from coinpurse.domain.catalog import Catalog
+from coinpurse.domain.catalog_past import with_past
 from coinpurse.domain.credits import Subscription
 from coinpurse.providers.stripe import Stripe
 from coinpurse.simulator import Delivery
@@ -104,7 +105,7 @@ class Scene:
     def sells(self, catalog: str) -> None:
         """Another catalog is in force, for the books and for the adapter that reads what the provider
         says."""
-        old, new = self.town.stripe, Catalog.parse(catalog)
+        old, new = self.town.stripe, with_past(Catalog.parse(catalog), [self.ctx.catalog.content()])
         self.town.stripe = Stripe(new, secrets=[SECRET])
         self.town.stripe._api, self.town.stripe.can_ask = old._api, old.can_ask
         self.moves_to(replace(self.ctx, catalog=new, providers={"stripe": self.town.stripe}))

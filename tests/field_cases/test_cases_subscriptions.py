@@ -107,6 +107,20 @@ async def test_case_09_what_was_sold_renews_as_sold(opens: Opens, asks: bool, cr
     assert await scene.life.buckets() == (1000, 0)
 
 
+@MODES
+async def test_case_09_a_plan_that_is_sold_no_more_renews(opens: Opens, asks: bool) -> None:
+    """A plan that was taken out of the catalog goes on for those who have it, and who pay for it (P5)."""
+    scene = await opens(asks=asks)
+    await scene.bought(plan="studio")
+    await scene.life.charge(600)
+    _edit_catalog(scene, 10)
+    await scene.lives_until("2026-02-28T12:00:00")
+    assert await scene.life.buckets() == (3000, 0)
+    assert await scene.life.states() == ["granted", "granted"]
+    [sub] = await scene.subscriptions()
+    assert (sub.plan, sub.paid_through) == ("studio", when("2026-03-31T10:00:00"))
+
+
 def _edit_catalog(scene: Scene, credits: int) -> None:
     """From now on other numbers are in the catalog, and one of the plans is gone."""
     prices = {name.replace(" ", "_"): id for name, id in scene.town.prices.items()}

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,8 @@ from coinpurse.app import accounts, checkouts
 from coinpurse.app.context import Context
 from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.errors import Conflict
-from rules.conftest import CATALOG, NewLife
+from coinpurse.wiring import open_context
+from rules.conftest import CATALOG, NewLife, settings
 from rules.life import Life, instant
 from rules.test_s7_concurrency import apart
 
@@ -179,6 +181,16 @@ async def test_p5_every_catalog_in_force_is_kept(purse: Context) -> None:
         "SELECT content FROM coinpurse.catalogs WHERE version = %s", [purse.catalog.version]
     )
     assert [row["content"]["plans"][0]["monthly_credits"] for row in rows] == [1000]
+
+
+async def test_p5_what_was_sold_is_known_when_the_catalog_is_another(purse: Context, tmp_path: Path) -> None:
+    """Whatever was in force on this database is known to the next start with another catalog."""
+    path = tmp_path / "coinpurse.toml"
+    path.write_text('[plans.only]\nname = "Only"\nmonthly_credits = 1\n')
+    assert purse.settings.database_url
+    async with open_context(settings(purse.settings.database_url, path)) as later:
+        assert later.catalog.plan_sold("studio") == purse.catalog.plans["studio"]
+        assert list(later.catalog.plans) == ["only"]
 
 
 async def test_p1_accounts_are_not_rewritten(born: NewLife) -> None:

@@ -86,9 +86,10 @@ def told(ctx: Context, fact: Fact, test: bool) -> dict[str, Any]:
 
 
 def _sold(ctx: Context, plan: str) -> Plan:
-    if plan not in ctx.catalog.plans:
-        raise NotYet(f"The catalog has no plan {plan!r}. Put it back, or map its price, and retry.")
-    return ctx.catalog.plans[plan]
+    found = ctx.catalog.plan_sold(plan)
+    if found is None:
+        raise NotYet(f"No catalog ever had the plan {plan!r}. Put it there, or map its price, and retry.")
+    return found
 
 
 def _terms(plan: Plan, fact: Standing | Paid) -> dict[str, Any]:
@@ -104,7 +105,9 @@ def _terms(plan: Plan, fact: Standing | Paid) -> dict[str, Any]:
 
 
 def _pack(ctx: Context, fact: Purchase) -> dict[str, Any]:
-    if fact.pack not in ctx.catalog.packs:
-        raise NotYet(f"The catalog has no pack {fact.pack!r}. Put it back, or map its price, and retry.")
-    pack = ctx.catalog.packs[fact.pack]
+    pack = ctx.catalog.pack_sold(fact.pack)
+    if pack is None:
+        raise NotYet(
+            f"No catalog ever had the pack {fact.pack!r}. Put it there, or map its price, and retry."
+        )
     return {"credits": pack.credits, "name": pack.name, "price": pack.price.text}

@@ -200,9 +200,8 @@ def _change_there(ctx: Context, now: Subscription, plan: str, interval: str) -> 
 def _no_more(ctx: Context, plan: str, running: str) -> bool:
     """Whether a plan gives no more than the running one, by the catalog: it has them by the piece, whatever
     the quantity is."""
-    known = ctx.catalog.plans
-    less = running in known and known[plan].monthly_credits <= known[running].monthly_credits
-    return plan == running or less
+    now = ctx.catalog.plan_sold(running)
+    return plan == running or (now is not None and plan_of(ctx, plan).monthly_credits <= now.monthly_credits)
 
 
 def _choice(

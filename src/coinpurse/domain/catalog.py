@@ -5,7 +5,7 @@ Credits are whole numbers, money is kept exactly as written, and every problem i
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -86,12 +86,22 @@ class Policies:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything that the file says. Plans and packs stand in the order in which they are to be shown."""
+    """Everything that the file says. Plans and packs stand in the order in which they are to be shown. `former`
+    are catalogs that were in force before, the newest first: what was sold by them stays sold (P5)."""
 
     plans: Mapping[str, Plan]
     packs: Mapping[str, Pack]
     operations: Mapping[str, Operation]
     policies: Policies
+    former: Sequence["Catalog"] = ()
+
+    def plan_sold(self, id: str) -> Plan | None:
+        """A plan as it is sold, or was sold last; None for one that never was."""
+        return next((each.plans[id] for each in (self, *self.former) if id in each.plans), None)
+
+    def pack_sold(self, id: str) -> Pack | None:
+        """A pack as it is sold, or was sold last; None for one that never was."""
+        return next((each.packs[id] for each in (self, *self.former) if id in each.packs), None)
 
     @classmethod
     def parse(cls, text: str) -> "Catalog":

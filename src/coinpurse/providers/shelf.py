@@ -20,12 +20,16 @@ class Offer:
 
 
 class Shelf:
-    """The catalog seen from one provider. A price may name several ids: the first is sold, the others are
-    of the past, and somebody still pays them."""
+    """The catalog seen from one provider, with the catalogs before it. A price may name several ids: the first is
+    sold, the others are of the past, and somebody still pays them."""
 
     def __init__(self, catalog: Catalog, provider: str) -> None:
         self.plans: dict[str, Offer] = {}
         self.packs: dict[str, str] = {}
+        for each in (*reversed(catalog.former), catalog):
+            self._add(each, provider)
+
+    def _add(self, catalog: Catalog, provider: str) -> None:
         for plan in catalog.plans.values():
             for interval, price in plan.prices.items():
                 ids = _ids(price.providers.get(provider, ""))

@@ -92,9 +92,9 @@ class Standard:
     def _known(self, fact: Fact) -> None:
         """Refuses, until the catalog has it, a plan or pack that it doesn't have."""
         plan, pack = getattr(fact, "plan", None), getattr(fact, "pack", None)
-        if plan is not None and plan not in self._catalog.plans:
+        if plan is not None and self._catalog.plan_sold(plan) is None:
             raise NotYet(f'The catalog has no plan "{plan}"{suggest(plan, self._catalog.plans)}.')
-        if pack is not None and pack not in self._catalog.packs:
+        if pack is not None and self._catalog.pack_sold(pack) is None:
             raise NotYet(f'The catalog has no pack "{pack}"{suggest(pack, self._catalog.packs)}.')
 
     async def look_up(self, subscription: str, now: datetime) -> list[Fact]:

@@ -131,8 +131,9 @@ def bucket(kind: str) -> str:
 
 
 def plan_name(catalog: Catalog, plan: str) -> str:
-    """The plan's name; a plan that is no longer in the catalog goes by its id."""
-    return catalog.plans[plan].name if plan in catalog.plans else plan
+    """The plan's name, also of one that is sold no more; one that never was goes by its id."""
+    known = catalog.plan_sold(plan)
+    return known.name if known else plan
 
 
 def shares(taken: Iterable[Taken]) -> str:

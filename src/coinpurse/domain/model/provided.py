@@ -95,7 +95,7 @@ def conform(state: State, sub: SubscriptionState, known: Known, upgrade: str) ->
     _move_trial(state, sub, latest)
     _renumber(state, sub, latest.anchor)
     _pause_or_go_on(state, sub, latest)
-    if known.terms and not (latest.payment_pending and latest.pending_invoice not in state.payments):
+    if known.terms and not _terms_wait(state, sub, latest):
         _change_terms(state, sub, latest, known.terms, upgrade)
         if not _upgrade_waits(sub, latest, known.terms):
             # A line that is paid from now on knows better what was bought.
@@ -148,6 +148,17 @@ def _end_period(state: State, sub: SubscriptionState, running: Slice, end: datet
         if grant.expires_at == running.period.end:
             grant.expires_at = end
     running.period = Period(running.period.start, end)
+
+
+def _terms_wait(state: State, sub: SubscriptionState, latest: Standing) -> bool:
+    """The change is not paid: its own invoice is open, or the line with which the provider's months have begun
+    anew within the running period is still to come."""
+    anew = (
+        sub.running is not None
+        and latest.anchor is not None
+        and sub.running.period.start < latest.anchor <= state.now
+    )
+    return anew or (latest.payment_pending and latest.pending_invoice not in state.payments)
 
 
 def _change_terms(state: State, sub: SubscriptionState, latest: Standing, terms: Terms, upgrade: str) -> None:

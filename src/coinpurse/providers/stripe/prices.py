@@ -19,7 +19,7 @@ class PlanPrice:
 
 
 class Prices:
-    """The catalog, seen from Stripe's side.
+    """The catalog and those before it, seen from Stripe's side.
 
     `stripe = "price_new price_old"` names several: the first is sold, the others are still known, for
     whoever subscribed when they were sold.
@@ -28,8 +28,13 @@ class Prices:
     def __init__(self, catalog: Catalog) -> None:
         self.packs: dict[str, str] = {}
         self.plans: dict[str, PlanPrice] = {}
-        self.known_plans = tuple(catalog.plans)
-        self.known_packs = frozenset(catalog.packs)
+        every = (*reversed(catalog.former), catalog)
+        self.known_plans = tuple(dict.fromkeys(id for each in reversed(every) for id in each.plans))
+        self.known_packs = frozenset(id for each in every for id in each.packs)
+        for each in every:
+            self._add(each)
+
+    def _add(self, catalog: Catalog) -> None:
         for pack in catalog.packs.values():
             self.packs.update(dict.fromkeys(_ids(pack.price), pack.id))
         for plan in catalog.plans.values():

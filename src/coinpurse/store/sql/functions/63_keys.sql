@@ -19,9 +19,10 @@ BEGIN
   RETURN found_;
 END $$;
 
--- Keeps a catalog that comes into force, once, and what announcing must know of it.
+-- Keeps a catalog that comes into force, and what announcing must know of it.
 CREATE OR REPLACE FUNCTION put_catalog(p_version text, p_content jsonb) RETURNS void LANGUAGE sql SET search_path = coinpurse, pg_temp AS $$
-  INSERT INTO catalogs (version, content, loaded_at) VALUES (p_version, p_content, clock_timestamp()) ON CONFLICT (version) DO NOTHING;
+  INSERT INTO catalogs (version, content, loaded_at) VALUES (p_version, p_content, clock_timestamp())
+  ON CONFLICT (version) DO UPDATE SET loaded_at = excluded.loaded_at;
   UPDATE announcing SET low_balance = (p_content->'policies'->>'low_balance')::bigint
    WHERE low_balance IS DISTINCT FROM (p_content->'policies'->>'low_balance')::bigint
 $$;

@@ -67,7 +67,7 @@ BEGIN
   w := follow_anchor(w, again(s), (f->>'anchor')::timestamptz, p_actor);
   w := follow_pause(w, again(s), (f->>'paused')::boolean, p_actor);
   w := follow_terms(w, again(s), f, p_actor, p_upgrade);
-  IF NOT payment_pending(s, f) AND NOT coalesce(upgrade_waits(again(s), f), false) THEN PERFORM terms_followed(s); END IF;
+  IF NOT terms_wait(w, again(s), f) AND NOT coalesce(upgrade_waits(again(s), f), false) THEN PERFORM terms_followed(s); END IF;
   w := follow_end(w, again(s), f, p_actor);
   s := again(s);
   IF f->>'state' = 'past_due' AND unconfirmed(s) AND s.renewal <> 'paid_with_grace' THEN w := fail(w, s, p_actor); END IF;
@@ -115,7 +115,7 @@ DECLARE
   terms jsonb := f->'terms';
   now_better boolean := (terms->>'allocation')::bigint > s.allocation AND f->>'state' = 'active' AND confirmed(s);
 BEGIN
-  IF terms IS NULL OR payment_pending(s, f) THEN RETURN w; END IF;
+  IF terms IS NULL OR terms_wait(w, s, f) THEN RETURN w; END IF;
   IF NOT sold_as(s, terms) AND now_better AND (terms->>'months')::int = s.months AND p_upgrade <> 'at_renewal' THEN
     RETURN amend(w, s, terms, CASE p_upgrade WHEN 'restart' THEN 'difference' ELSE p_upgrade END, p_actor);
   END IF;
@@ -134,9 +134,11 @@ CREATE OR REPLACE FUNCTION terms_followed(s subscriptions) RETURNS void LANGUAGE
   UPDATE standings SET standing = standing - 'terms' WHERE provider = s.provider AND account = s.account AND subscription = s.subscription
 $$;
 
--- Whether a change that the provider speaks of still waits for its own invoice.
-CREATE OR REPLACE FUNCTION payment_pending(s subscriptions, f jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT (f->>'payment_pending')::boolean AND NOT EXISTS (
+-- Whether a change that the provider speaks of still waits for money: for its own invoice, or for the line with which the provider's months
+-- have begun anew within the running period. Either knows better what was bought.
+CREATE OR REPLACE FUNCTION terms_wait(w wallets, s subscriptions, f jsonb) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT coalesce((f->>'anchor')::timestamptz > (running(s)).starts AND (f->>'anchor')::timestamptz <= w.at, false)
+      OR (f->>'payment_pending')::boolean AND NOT EXISTS (
     SELECT FROM payments p WHERE p.provider = s.provider AND p.reference = f->>'pending_invoice' AND p.purpose = 'change')
 $$;
 
