@@ -86,8 +86,8 @@ class Policies:
 
 @dataclass(frozen=True)
 class Catalog:
-    """Everything that the file says. Plans and packs stand in the order in which they are to be shown. `former`
-    are catalogs that were in force before, the newest first: what was sold by them stays sold (P5)."""
+    """Everything that the file says. Plans and packs stand in the order in which they are to be shown.
+    `former` are catalogs that were in force before, the newest first: what was sold stays sold (P5)."""
 
     plans: Mapping[str, Plan]
     packs: Mapping[str, Pack]

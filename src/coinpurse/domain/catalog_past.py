@@ -10,8 +10,8 @@ from coinpurse.domain.money import Price
 
 
 def with_past(catalog: Catalog, contents: Iterable[Mapping[str, Any]]) -> Catalog:
-    """The catalog that knows what was sold before, and nothing else of the past: prices of work and policies are today's. `contents` are `Catalog.content()` of former ones, the newest
-    first; the catalog's own content may be among them."""
+    """The catalog that knows what was sold before, and nothing else of the past: rate card and policies are
+    today's. `contents` are `Catalog.content()` of former ones, the newest first; its own may be among them."""
     return replace(catalog, former=tuple(_catalog(content) for content in contents))
 
 

@@ -151,8 +151,8 @@ def _end_period(state: State, sub: SubscriptionState, running: Slice, end: datet
 
 
 def _terms_wait(state: State, sub: SubscriptionState, latest: Standing) -> bool:
-    """The change is not paid: its own invoice is open, or the line with which the provider's months have begun
-    anew within the running period is still to come."""
+    """The change is not paid: its own invoice is open, or the provider's months have begun anew within the
+    running period, and the line that says so is still to come."""
     anew = (
         sub.running is not None
         and latest.anchor is not None
