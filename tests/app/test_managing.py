@@ -59,6 +59,22 @@ async def test_b5_change(customer: Customer) -> None:
     assert back.subscription.pending_change.at == one.paid_through
 
 
+async def test_b5_change_of_several(customer: Customer) -> None:
+    """Who has a plan twice is shown, and gets, twice the other plan."""
+    one = await customer.subscribed()
+    there = customer.shop.subscription
+    twice = {"id": there["items"]["data"][0]["id"], "quantity": 2}
+    api = customer.ctx.providers["stripe"]._api  # type: ignore[attr-defined]
+    await api.post(f"/v1/subscriptions/{there['id']}", items=[twice], proration_behavior="always_invoice")
+    await customer.shop.deliver(customer.ctx)
+    assert (await customer.balance()).available == 2000
+    preview = await subscriptions.preview(customer.ctx, WHO, one.id, plan="studio")
+    made = await subscriptions.change(customer.ctx, WHO, one.id, plan="studio")
+    assert made.balance.available == preview.available_after == 6000
+    less = await subscriptions.preview(customer.ctx, WHO, one.id, plan="mini")
+    assert (less.policy, less.available_after) == ("at_renewal", 6000)
+
+
 async def test_b5_there_and_back_costs_nothing(customer: Customer) -> None:
     """A downgrade that waits for the renewal is dropped again: what was paid is not paid twice."""
     one = await customer.subscribed()

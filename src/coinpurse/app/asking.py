@@ -19,7 +19,9 @@ T = TypeVar("T")
 Act = Callable[[Provider, str, datetime], Awaitable[Sequence[Fact]]]
 
 ASK = 9.0  # seconds in which a provider has to answer: our own client gives up on us after 10
-SOLD = "SELECT provider, reference FROM coinpurse.standings WHERE account = %s AND subscription = %s"
+SOLD = """
+    SELECT k.provider, k.reference, coalesce(s.quantity, 1) AS quantity FROM coinpurse.standings k
+      JOIN coinpurse.subscriptions s USING (account, subscription) WHERE account = %s AND subscription = %s"""
 #: The customer with a running subscription first: its invoices and cards are what people look for.
 CUSTOMER = """
     SELECT c.customer FROM coinpurse.customers c
@@ -30,10 +32,11 @@ CUSTOMER = """
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """Which provider sold a subscription, and its name for it."""
+    """Which provider sold a subscription, its name for it, and how many of the plan it sold."""
 
     provider: str
     reference: str
+    quantity: int
 
 
 async def sold_by(ctx: Context, account: UUID, subscription: int) -> Sold | None:

@@ -93,15 +93,9 @@ def _sold(ctx: Context, plan: str) -> Plan:
 
 
 def _terms(plan: Plan, fact: Standing | Paid) -> dict[str, Any]:
-    """The plan's terms as they are kept with what was sold (P5), times the quantity."""
-    kept = terms(plan, fact.interval)
+    """The plan's terms as they are kept with what was sold, with what a trial of it gives."""
     trial = plan.monthly_credits if plan.trial_credits is None else plan.trial_credits
-    return kept | {
-        "quantity": fact.quantity,
-        "allocation": plan.monthly_credits * fact.quantity,
-        "cap": None if plan.cap is None else plan.cap * fact.quantity,
-        "trial_credits": trial * fact.quantity,
-    }
+    return terms(plan, fact.interval, fact.quantity) | {"trial_credits": trial * fact.quantity}
 
 
 def _pack(ctx: Context, fact: Purchase) -> dict[str, Any]:

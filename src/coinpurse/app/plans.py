@@ -24,16 +24,18 @@ def check_interval(interval: str) -> None:
         raise Invalid.at("/interval", "It is month or year.")
 
 
-def terms(plan: Plan, interval: str) -> dict[str, Any]:
-    """A plan's terms as they are kept with what was sold (P5)."""
+def terms(plan: Plan, interval: str, quantity: int | None = None) -> dict[str, Any]:
+    """A plan's terms as they are kept with what was sold (P5). A provider says how many of it there are."""
+    times = 1 if quantity is None else quantity
     return {
         "plan": plan.id,
         "months": MONTHS[interval],
-        "allocation": plan.monthly_credits,
+        "allocation": plan.monthly_credits * times,
         "renewal": plan.renewal,
         "grace": f"{int(plan.grace.total_seconds())} seconds",
         "late_after": f"{int(plan.late_after.total_seconds())} seconds",
-        "cap": plan.cap,
+        "cap": None if plan.cap is None else plan.cap * times,
+        "quantity": quantity,
     }
 
 

@@ -172,7 +172,7 @@ async def change(
     if policy is not None and now.provider != "manual":
         detail = f"{now.provider} collects for this subscription and decides that: leave the policy out."
         raise Invalid.at("/policy", detail)
-    to, chosen = _choice(ctx, now, plan, interval, policy)
+    to, chosen = await _choice(ctx, who, now, plan, interval, policy)
     asked, elsewhere = (plan, interval, policy), _change_there(ctx, now, plan, interval or now.interval)
     return await _act(ctx, who, id, "change", key, asked, elsewhere, terms=to, policy=chosen, actor=who.actor)
 
@@ -204,19 +204,22 @@ def _no_more(ctx: Context, plan: str, running: str) -> bool:
     return plan == running or (now is not None and plan_of(ctx, plan).monthly_credits <= now.monthly_credits)
 
 
-def _choice(
-    ctx: Context, now: Subscription, plan: str, interval: str | None, policy: str | None
+async def _choice(
+    ctx: Context, who: Who, now: Subscription, plan: str, interval: str | None, policy: str | None
 ) -> tuple[dict[str, Any], str]:
     """The terms after a change and the policy by which it is made."""
     to = plan_of(ctx, plan)
     check_interval(interval or now.interval)
     if policy is not None and policy not in UPGRADES:
         raise Invalid.at("/policy", f"It is one of {', '.join(UPGRADES)}.")
-    less = to.monthly_credits < now.allocation
+    known, ref = await ctx.directory.owner("su", now.id, who.test)
+    sold = await asking.sold_by(ctx, known.digest, ref.act)
+    after = terms(to, interval or now.interval, sold.quantity if sold else None)
+    less = after["allocation"] < now.allocation
     default = ctx.catalog.policies.downgrade if less else ctx.catalog.policies.upgrade
     if now.provider != "manual" and default == "restart":  # the provider's anchor decides, not ours
         default = "at_renewal" if less else "difference"
-    return terms(to, interval or now.interval), policy or default
+    return after, policy or default
 
 
 async def preview(
@@ -227,7 +230,7 @@ async def preview(
     known, ref = await ctx.directory.owner("su", id, who.test)
     before = await wallets.balance(ctx, who, known.id)
     now = await get_subscription(ctx, who, id)
-    to, chosen = _choice(ctx, now, plan, interval, policy)
+    to, chosen = await _choice(ctx, who, now, plan, interval, policy)
     answer = await ctx.db.rehearse(
         "change",
         account=known.digest,

@@ -11,7 +11,7 @@ from coinpurse.domain.money import Price
 
 def with_past(catalog: Catalog, contents: Iterable[Mapping[str, Any]]) -> Catalog:
     """The catalog that knows what was sold before, and nothing else of the past: rate card and policies are
-    today's. `contents` are `Catalog.content()` of former ones, the newest first; its own may be among them."""
+    today's. `contents` are `Catalog.content()` of those before, newest first, its own maybe among them."""
     return replace(catalog, former=tuple(_catalog(content) for content in contents))
 
 

@@ -20,8 +20,8 @@ class Offer:
 
 
 class Shelf:
-    """The catalog and those before it, seen from one provider. A price may name several ids: the first is sold,
-    the others are of the past, and somebody still pays them."""
+    """The catalog and those before it, seen from one provider. A price may name several ids: the first is
+    sold, the others are of the past, and somebody still pays them."""
 
     def __init__(self, catalog: Catalog, provider: str) -> None:
         self.plans: dict[str, Offer] = {}
