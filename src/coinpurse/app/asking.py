@@ -62,26 +62,28 @@ def provider_of(ctx: Context, name: str) -> Provider:
     return provider
 
 
+async def in_time(name: str, answer: Awaitable[T], seconds: float = ASK) -> T:
+    """What a provider answers, if it does so in time. Raises ProviderError."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except TimeoutError as error:
+        raise ProviderError(f"{name} did not answer within {seconds:g} seconds.") from error
+
+
 async def ask(name: str, answer: Awaitable[T]) -> T:
     """What a provider answers. Raises Unavailable where the same call may succeed later, else Conflict."""
     try:
-        async with asyncio.timeout(ASK):
-            return await answer
-    except TimeoutError as error:
-        raise _unreachable(f"{name} did not answer within {ASK:g} seconds.") from error
+        return await in_time(name, answer)
     except ProviderError as error:
-        if error.passing:
-            raise _unreachable(str(error)) from error
-        raise Conflict(str(error)) from error
+        if not error.passing:
+            raise Conflict(str(error)) from error
+        raise Unavailable(
+            f"{error} Nothing was changed here. Repeat the call with the same key: it is done once.",
+            retry_after=3,
+        ) from error
     except (NotOurs, NotYet) as error:
         raise Conflict(str(error)) from error
-
-
-def _unreachable(why: str) -> Unavailable:
-    return Unavailable(
-        f"{why} Nothing was changed here. Repeat the call with the same idempotency key: it is done once.",
-        retry_after=3,
-    )
 
 
 async def now(ctx: Context) -> datetime:

@@ -1,6 +1,5 @@
 """Is this deployment sound? What an operator should know of it, and what to do where something is amiss."""
 
-import asyncio
 import platform
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -169,14 +168,10 @@ async def _provider(ctx: Context, provider: Provider) -> Finding:
 async def _reached(ctx: Context, provider: Provider) -> Finding:
     """Asks for the subscription that was told of last. Any answer but one about the key is an answer."""
     rows = await ctx.db.rows(NEWEST, [provider.name])
-    asked = await ctx.db.rows("SELECT clock_timestamp() AS now")
+    reference, now = rows[0]["reference"] if rows else "sub_unknown", await asking.now(ctx)
     key = f"COINPURSE_{provider.name.upper()}_API_KEY"
     try:
-        async with asyncio.timeout(asking.ASK):
-            await provider.look_up(rows[0]["reference"] if rows else "sub_unknown", asked[0]["now"])
-    except TimeoutError:
-        words = f"no answer within {asking.ASK:g} seconds"
-        return Finding(provider.name, "note", "silent", words, "Its events fail and are tried again.")
+        await asking.in_time(provider.name, provider.look_up(reference, now))
     except ProviderError as error:
         if error.passing:
             return Finding(provider.name, "note", "silent", "it can't be asked just now", str(error))

@@ -6,10 +6,10 @@ the event waiting: it is claimed again, and since facts say how things stand, do
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -20,8 +20,6 @@ from coinpurse.domain.errors import CoinpurseError, Conflict, NotFound, Provider
 from coinpurse.domain.facts import Fact
 from coinpurse.domain.ids import account_digest
 from coinpurse.domain.ports import Notice, NotOurs, NotYet, Provider, ProviderError, Refused
-
-T = TypeVar("T")
 
 AT_ONCE = 8  # events of one provider that are worked on at the same time
 ASK = 20.0  # seconds in which a provider has to answer all that is asked for one event
@@ -145,7 +143,7 @@ async def handle(ctx: Context, event: Claimed) -> None:
 async def _outcome(ctx: Context, event: Claimed, words: Any) -> tuple[str, str]:
     """Has the event's facts applied, which marks it; or marks it ignored or failed, and says why."""
     try:
-        found = await _ask(event.provider, _facts(ctx, event), ASK)
+        found = await asking.in_time(event.provider, _facts(ctx, event), ASK)
         async with asyncio.timeout(BOOKS):
             applied = await billing.apply(
                 ctx, event.provider, found, test=event.notice.test, event=event.notice.id
@@ -173,15 +171,6 @@ async def _facts(ctx: Context, event: Claimed) -> Sequence[Fact]:
     await provider.hasten(event.notice, event.body)
     # Not the claim's instant: what is asked for now must count as newer than what others asked for meanwhile.
     return await provider.facts(event.notice, event.body, await asking.now(ctx))
-
-
-async def _ask(provider: str, answer: Awaitable[T], seconds: float) -> T:
-    """What a provider answers, if it does so in time. Raises ProviderError."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await answer
-    except TimeoutError as error:
-        raise ProviderError(f"{provider} did not answer within {seconds:g} seconds.") from error
 
 
 async def _settle(
@@ -231,7 +220,7 @@ async def _looked_up(provider: Provider | None, name: str, reference: str, now: 
     if provider is None:
         raise Conflict(f"The payment provider {name!r} is not configured here, so it can't be asked.")
     try:
-        return await _ask(name, provider.look_up(reference, now), asking.ASK)
+        return await asking.in_time(name, provider.look_up(reference, now))
     except (NotOurs, NotYet) as why:
         raise Conflict(str(why)) from why
     except ProviderError as why:
