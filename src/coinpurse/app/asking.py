@@ -78,10 +78,8 @@ async def ask(name: str, answer: Awaitable[T]) -> T:
     except ProviderError as error:
         if not error.passing:
             raise Conflict(str(error)) from error
-        raise Unavailable(
-            f"{error} Nothing was changed here. Repeat the call with the same key: it is done once.",
-            retry_after=3,
-        ) from error
+        again = "Nothing was changed here. Repeat the call with the same idempotency key: it is done once."
+        raise Unavailable(f"{error} {again}", retry_after=3) from error
     except (NotOurs, NotYet) as error:
         raise Conflict(str(error)) from error
 
