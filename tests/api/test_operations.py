@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api.helpers import plain_client, refused
@@ -102,6 +102,21 @@ async def test_a_crash_says_nothing_but_its_id(ctx: Context, hub: Hub) -> None:
     assert "secret" not in answer.text
     crash = next(line for line in lines if line["event"] == "crash")
     assert crash["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_who_hangs_up_is_no_crash(ctx: Context, hub: Hub) -> None:
+    """A request whose sender is gone before it was read is logged as that, and answered to nobody."""
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def nobody(message: Message) -> None:
+        raise AssertionError("nobody is there to answer to")
+
+    path = {"path": "/v1/health/live", "raw_path": b"/v1/health/live", "query_string": b"", "headers": []}
+    with capture_logs() as lines:
+        await create_api(ctx, hub)({"type": "http", "method": "GET", **path}, gone, nobody)
+    assert [(line["event"], line["status"]) for line in lines] == [("request", 499)]
 
 
 async def test_pages_stand_beside_the_api(ctx: Context, hub: Hub) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coinpurse.api import metrics
@@ -16,6 +16,7 @@ from coinpurse.api.problems import InternalError, respond
 
 log = structlog.get_logger("coinpurse.api")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,100}")
+GONE = 499  # in log and metrics: who asked has hung up before the request was read
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -40,6 +41,8 @@ class Frame:
         passage = _Passage(scope, send)
         try:
             await self.app(scope, receive, passage.send)
+        except ClientDisconnect:
+            passage.status = passage.status or GONE
         except Exception:
             await passage.crash()
         finally:

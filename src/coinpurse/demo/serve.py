@@ -50,7 +50,14 @@ class PortTaken(OSError):
 def run(settings: Settings, host: str = "127.0.0.1", port: int = 8080, say: Say = print) -> None:
     """Runs the demo until Ctrl-C (or SIGTERM). Raises PortTaken before anything is started."""
     # The API reports each request: good for operators, but here it would bury what there is to try.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        # Not the tracebacks that `rich` would make where it is installed: they show variables, secrets too.
+        processors=[
+            *structlog.get_config()["processors"][:-1],
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ],
+    )
     _keep_to_this_machine()
     with listen(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(settings, listener, say))
