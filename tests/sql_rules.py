@@ -31,6 +31,10 @@ OWN_VALUE = {
     "paid_with",
     "webhook_endpoints",
     "announcing",
+    "staff",
+    "staff_sessions",
+    "staff_attempts",
+    "staff_acts",
 }
 LEDGER = {"acts", "terms", "entries"}  # the view `entries` too
 #: Exact, and never kept: microseconds, or cents, times credits don't fit into a bigint.

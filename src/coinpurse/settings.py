@@ -41,6 +41,32 @@ class ProviderSettings:
         )
 
 
+#: Credits that a role may give and take by itself within a day; beyond, a second person decides.
+STAFF_LIMITS = {"viewer": 0, "agent": 1_000, "lead": 10_000, "admin": 100_000}
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSettings:
+    """The support console's: what each role may give and take within a day, and the OpenID Connect issuer at
+    which staff sign in (None: with passwords only). The secret is left out of the repr."""
+
+    limits: Mapping[str, int] = field(default_factory=STAFF_LIMITS.copy)
+    issuer: str | None = None
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read COINPURSE_STAFF_LIMITS (such as "agent=500 lead=5000") and COINPURSE_OIDC_ISSUER, _CLIENT_ID
+        and _CLIENT_SECRET. Raises ValueError."""
+        issuer = env.get("COINPURSE_OIDC_ISSUER", "").strip().rstrip("/") or None
+        client_id = env.get("COINPURSE_OIDC_CLIENT_ID", "").strip()
+        if issuer and not client_id:
+            raise ValueError("COINPURSE_OIDC_ISSUER needs COINPURSE_OIDC_CLIENT_ID beside it.")
+        secret = env.get("COINPURSE_OIDC_CLIENT_SECRET", "").strip()
+        return cls(_limits(env.get("COINPURSE_STAFF_LIMITS", "")), issuer, client_id, secret)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where the database, the kept files and the catalog are.
@@ -52,7 +78,8 @@ class Settings:
     of the app: its name, where "back" leads, and how to ask for help, as the end of a sentence.
     `stylesheet` is a path on the same origin with the app's own colours. `stripe`, `paddle` and `polar` are
     how to reach those payment providers; `standard` has the secrets of any sender of Standard Webhooks.
-    `allow_private_webhooks` lets outgoing events go to addresses within your own network, and unencrypted."""
+    `allow_private_webhooks` lets outgoing events go to addresses within your own network, and unencrypted.
+    `staff` is the support console's."""
 
     database_url: str | None
     home: Path
@@ -69,6 +96,7 @@ class Settings:
     polar: ProviderSettings = ProviderSettings()
     standard: ProviderSettings = ProviderSettings()
     allow_private_webhooks: bool = False
+    staff: StaffSettings = field(default_factory=StaffSettings)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
@@ -94,6 +122,7 @@ class Settings:
             allow_private_webhooks=_yes(
                 "COINPURSE_ALLOW_PRIVATE_WEBHOOKS", env.get("COINPURSE_ALLOW_PRIVATE_WEBHOOKS", "")
             ),
+            staff=StaffSettings.from_env(env),
         )
 
 
@@ -107,6 +136,19 @@ def _rate(text: str) -> float:
             f"COINPURSE_RATE_LIMIT is requests per second and key, 0 for no limit; not {text!r}."
         )
     return rate
+
+
+def _limits(text: str) -> dict[str, int]:
+    found = dict(STAFF_LIMITS)
+    for part in text.replace(",", " ").split():
+        role, _, credits = part.partition("=")
+        if role not in found or not credits.isdecimal():
+            raise ValueError(
+                "COINPURSE_STAFF_LIMITS is such as 'agent=500 lead=5000', in credits within a day, for the "
+                f"roles {', '.join(found)}; not {part!r}."
+            )
+        found[role] = int(credits)
+    return found
 
 
 def _yes(name: str, text: str) -> bool:

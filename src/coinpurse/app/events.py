@@ -42,6 +42,9 @@ FIND = f"""{COLUMNS}
     ORDER BY received_at DESC, provider DESC, event DESC LIMIT %(limit)s"""  # noqa: S608 - constants only
 GET = f"""{COLUMNS}
       AND event = %(id)s AND (%(provider)s::text IS NULL OR provider = %(provider)s)"""
+ABOUT = f"""
+    SELECT * FROM (({COLUMNS} AND event = %(name)s) UNION ({COLUMNS} AND objects @> ARRAY[%(name)s]
+     ORDER BY received_at DESC LIMIT %(limit)s)) found ORDER BY received_at DESC LIMIT %(limit)s"""  # noqa: S608
 ARRIVED = """
     SELECT w.nth, s.provider, e.type, e.event, e.status
       FROM unnest(%(accounts)s::uuid[], %(subscriptions)s::bigint[], %(starts)s::timestamptz[],
@@ -154,6 +157,12 @@ async def get_event(ctx: Context, who: Who, id: str, *, provider: str | None = N
         names = " and ".join(sorted(row["provider"] for row in rows))
         raise Conflict(f"{names} both sent an event {id!r}: name the provider.")
     return (await _events(ctx, rows))[0]
+
+
+async def about(ctx: Context, who: Who, name: str, *, limit: int) -> list[BillingEvent]:
+    """Billing events with a provider's id, or about what the provider calls so; newest first."""
+    check_text(name, "/name")
+    return await _events(ctx, await ctx.db.rows(ABOUT, {"test": who.test, "name": name, "limit": limit}))
 
 
 async def retry_event(ctx: Context, who: Who, id: str, *, provider: str | None = None) -> BillingEvent:

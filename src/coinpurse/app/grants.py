@@ -6,7 +6,7 @@ from uuid import UUID
 
 from coinpurse.app.context import Context, Who, check_amount, check_text, key_and_fingerprint
 from coinpurse.domain.credits import Grant
-from coinpurse.domain.errors import Invalid
+from coinpurse.domain.errors import Invalid, NotFound
 from coinpurse.store import shapes
 from coinpurse.store.refusals import no_account, raise_refusal
 
@@ -29,10 +29,12 @@ async def grant(
     expires_at: datetime | None = None,
     priority: int = 0,
     reason: str | None = None,
+    exception: bool = False,
     key: str | None = None,
 ) -> Grant:
     """Gives credits by hand: add-on credits, which never expire, or promotional or compensation credits,
-    which may."""
+    which may. An `exception` is one to the rule that monthly credits are not given back (B10), and is
+    recorded as one."""
     check_amount(amount, least=1)
     if kind not in KINDS:
         raise Invalid.at(
@@ -57,10 +59,12 @@ async def grant(
         amount=amount,
         expires_at=expires_at,
         priority=priority,
-        source={"type": "support"},
+        source={"type": "support", **({"exception": True} if exception else {})},
         actor=who.actor,
         reason=reason,
-        **key_and_fingerprint(key, "grant", kind, amount, expires_at, priority, reason),
+        **key_and_fingerprint(
+            key, "grant", kind, amount, expires_at, priority, reason, *([exception] if exception else [])
+        ),
     )
     return await given(ctx, account, answer)
 
@@ -132,3 +136,25 @@ async def grants(ctx: Context, who: Who, account: str) -> list[Grant]:
     await ctx.db.call("touch", account=digest)
     rows = await ctx.db.rows(OPEN, [digest])
     return [shapes.grant(account, digest, row, remaining=row["remaining"]) for row in rows]
+
+
+UNSPENT = """
+    SELECT coalesce(w.remaining[array_position(w.live, g."grant")], 0) + coalesce(g.frozen, 0) AS unspent
+      FROM coinpurse.grants g JOIN coinpurse.wallets w USING (account)
+     WHERE g.account = %s AND g."grant" = %s"""
+
+
+async def unspent(ctx: Context, account: UUID, grant: int) -> int:
+    """What taking back a whole grant would take, frozen credits included; 0 where there is no such grant."""
+    rows = await ctx.db.rows(UNSPENT, [account, grant])
+    return int(rows[0]["unspent"]) if rows else 0
+
+
+async def get_grant(ctx: Context, who: Who, grant_id: str) -> Grant:
+    """A grant, with what is left of it. Raises NotFound."""
+    known, ref = await ctx.directory.owner("gr", grant_id, who.test)
+    rows = await ctx.db.rows(GRANT, [known.digest, ref.act])
+    if not rows:
+        raise NotFound(f"There is no grant {grant_id!r}.")
+    left = await unspent(ctx, known.digest, ref.act)
+    return shapes.grant(known.id, known.digest, rows[0], remaining=left)

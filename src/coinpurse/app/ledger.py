@@ -210,3 +210,28 @@ def _sentences(now: Balance) -> list[str]:
     if monthly.frozen:
         said.append(f"{monthly.frozen:,} monthly credits are frozen until the renewal is paid.")
     return said
+
+
+ABOUT_SUBSCRIPTION = """
+    SELECT act, kind, at, actor, reason FROM coinpurse.acts
+     WHERE account = %s AND of = %s ORDER BY act DESC LIMIT %s"""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionAct:
+    """Something that happened to a subscription, whether or not it moved credits."""
+
+    kind: str
+    at: datetime
+    actor: str | None
+    reason: str | None
+
+
+async def subscription_acts(
+    ctx: Context, who: Who, subscription: str, *, limit: int = 30
+) -> list[SubscriptionAct]:
+    """What happened to a subscription last, newest first. Raises NotFound."""
+    known, ref = await ctx.directory.owner("su", subscription, who.test)
+    rows = await ctx.db.rows(ABOUT_SUBSCRIPTION, [known.digest, ref.act, limit])
+    same = ("kind", "at", "actor", "reason")
+    return [SubscriptionAct(**{name: row[name] for name in same}) for row in rows]

@@ -13,6 +13,7 @@ from coinpurse.cli.importing import import_
 from coinpurse.cli.keys import keys
 from coinpurse.cli.reconcile import reconcile
 from coinpurse.cli.serve import demo, serve, worker
+from coinpurse.cli.staff import staff
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,6 +45,7 @@ for command in (
     verify,
     reconcile,
     keys,
+    staff,
     events,
     endpoints,
     import_,

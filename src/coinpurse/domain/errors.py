@@ -114,6 +114,14 @@ class Forbidden(CoinpurseError):
     title = "This key may not do that"
 
 
+class TooManyAttempts(CoinpurseError):
+    """Somebody guesses, or seems to. Attribute: retry_after, in seconds."""
+
+    code = "too_many_attempts"
+    status = 429
+    title = "Too many attempts"
+
+
 class Unavailable(CoinpurseError):
     """The database can't be reached, or the queue is full. Safe to retry with the same key. Attribute:
     retry_after."""

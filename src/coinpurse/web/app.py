@@ -13,6 +13,7 @@ from coinpurse.web.headers import SafeHeaders
 from coinpurse.web.language import Speaking
 from coinpurse.web.refusing import on_http, on_refusal
 from coinpurse.web.rendering import ASSETS
+from coinpurse.web.support import ROUTES as SUPPORT
 
 ROUTES = [
     Route("/subscriptions", pages.show),
@@ -35,6 +36,7 @@ ROUTES = [
     Route("/checkout/{id}", checkout.pay, methods=["POST"]),
     Route("/checkout/{id}/leave", checkout.leave, methods=["POST"]),
     Route("/static/{name}", ASSETS.serve),
+    *SUPPORT,
 ]
 
 

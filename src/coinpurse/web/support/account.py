@@ -1,0 +1,188 @@
+"""One account as its owner sees it, beside why."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from starlette.responses import Response
+
+from coinpurse.app import diagnosis, events, finding, grants, ledger, subscriptions, support, trail, wallets
+from coinpurse.app.context import Context, Who
+from coinpurse.app.diagnosis import Explained
+from coinpurse.app.events import BillingEvent
+from coinpurse.app.ledger import SubscriptionAct
+from coinpurse.app.trail import StaffAct
+from coinpurse.domain.credits import Grant, Subscription
+from coinpurse.domain.errors import CoinpurseError
+from coinpurse.web import notices
+from coinpurse.web.history import Line
+from coinpurse.web.reading import History, Overview, overview, read_history
+from coinpurse.web.support import answers, saying
+from coinpurse.web.support.identity import Desk, page, uuid_of
+
+RENEWALS, EVENTS, ACTS = 12, 50, 20
+MOST_GRANTS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something in the timeline: a line of the ledger (with who did it), something that happened to a
+    subscription, or a billing event."""
+
+    at: datetime
+    line: Line | None = None
+    actor: str | None = None
+    note: SubscriptionAct | None = None
+    event: BillingEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All that there is to see of an account."""
+
+    found: Overview
+    digest: UUID
+    test: bool
+    given: list[Grant]
+    renewals: list[Explained]
+    lately: list[SubscriptionAct]
+    told: list[BillingEvent]
+    acts: list[StaffAct]
+    names: list[tuple[str, str]]
+
+
+async def read(ctx: Context, digest: UUID) -> Sheet:
+    """Everything of an account that the console shows; each part is bounded."""
+    id, test = await support.owner_of(ctx, digest)
+    who = Who("support", test)
+    found = await overview(ctx, who, id)
+    given, renewals, told, acts, names = await asyncio.gather(
+        grants.grants(ctx, who, id),
+        subscriptions.renewals(ctx, who, account=id, limit=RENEWALS),
+        events.billing_events(ctx, who, account=id, limit=EVENTS),
+        trail.acts(ctx, account=digest, limit=ACTS),
+        finding.names_of(ctx, digest),
+    )
+    explained = await diagnosis.explained(ctx, who, renewals.data, acts.data)
+    lately = await _lately(ctx, who, found)
+    return Sheet(found, digest, test, given[:MOST_GRANTS], explained, lately, told.data, acts.data, names)
+
+
+async def _lately(ctx: Context, who: Who, found: Overview) -> list[SubscriptionAct]:
+    """What happened last to the subscriptions that run, or to the one that ended last."""
+    every = found.running or ([found.ended] if found.ended else [])
+    acts = [await ledger.subscription_acts(ctx, who, one.id) for one in every[:5]]
+    return sorted((act for some in acts for act in some), key=lambda act: act.at, reverse=True)
+
+
+def moments(
+    past: History, lately: Sequence[SubscriptionAct], told: Sequence[BillingEvent], *, first: bool = True
+) -> list[Moment]:
+    """The timeline, newest first: lines of the ledger and, as far back as those go, what else happened."""
+    lines = list(zip(past.lines, [act for act in past.acts if act.told], strict=False))
+    found = [Moment(line.at, line=line, actor=act.first.actor) for line, act in lines]
+    since = lines[-1][0].at if lines and past.older else None
+    until = lines[0][0].at if lines and not first else None
+    moved = {(act.kind, act.at) for act in past.acts}
+    others = [Moment(act.at, note=act) for act in lately if not _in_ledger(act, moved)]
+    others += [Moment(event.created_at, event=event) for event in told]
+    found += [
+        one for one in others if (since is None or one.at >= since) and (until is None or one.at <= until)
+    ]
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def _in_ledger(act: SubscriptionAct, moved: set[tuple[str, datetime]]) -> bool:
+    """Whether an act has moved credits, and so has a line."""
+    return (ledger.CAUSES[act.kind][0], act.at) in moved
+
+
+async def digest_of(desk: Desk) -> UUID:
+    """The account that the address names. Raises Invalid, NotFound."""
+    digest = uuid_of(desk.request.path_params["account"])
+    await support.owner_of(desk.ctx, digest)
+    return digest
+
+
+@page()
+async def show(desk: Desk) -> Response:
+    """GET /support/accounts/{account}"""
+    ctx, digest = desk.ctx, await digest_of(desk)
+    sheet = await read(ctx, digest)
+    found = sheet.found
+    main = found.main
+    facts = answers.Facts(found.balance, main, found.renewed, sheet.renewals, sheet.lately)
+    asked = desk.request.query_params
+    return await desk.render(
+        "account.html",
+        sheet=sheet,
+        found=found,
+        balance=found.balance,
+        main=main,
+        catalog=ctx.catalog,
+        title=_name(found),
+        summary=saying.summary(ctx.catalog, _name(found), found.balance, main, sheet.renewals),
+        standing=saying.status_line(ctx.catalog, found.balance, main),
+        badge=notices.badge(main, found.balance),
+        notices=notices.notices(ctx.catalog, found, desk.request.app.state.brand.support)[:2],
+        answers=answers.answers(facts),
+        timeline=moments(found.history, sheet.lately, sheet.told),
+        about=await _about(ctx, asked.get("about")),
+        done=await _done(ctx, digest, asked.get("done")),
+        limit=support.limit_of(ctx, desk.me.role),
+    )
+
+
+def _name(found: Overview) -> str:
+    owner = found.account
+    more = ", ".join(filter(None, [owner.name, owner.email]))
+    return f"{owner.id} ({more})" if more else owner.id
+
+
+async def _done(ctx: Context, digest: UUID, id: str | None) -> StaffAct | None:
+    """The act that has just been done, to be told once more; None where the address names none of this
+    account's."""
+    if id is None:
+        return None
+    try:
+        act = await trail.find_act(ctx, uuid_of(id))
+    except CoinpurseError:
+        return None
+    return act if act.digest == digest else None
+
+
+async def _about(ctx: Context, id: str | None) -> dict[str, Any] | None:
+    """The thing of ours that somebody looked for."""
+    if id is None or not finding.OURS.fullmatch(id):
+        return None
+    who = Who("support")
+    try:
+        if id.startswith("ch_"):
+            return {"charge": await wallets.get_charge(ctx, who, id)}
+        if id.startswith("ho_"):
+            return {"hold": await wallets.get_hold(ctx, who, id)}
+        if id.startswith("gr_"):
+            return {"grant": await grants.get_grant(ctx, who, id)}
+        if id.startswith("su_"):
+            one: Subscription = await subscriptions.get_subscription(ctx, who, id)
+            return {"subscription": one}
+    except CoinpurseError:
+        return {"missing": id}
+    return {"other": id}
+
+
+@page()
+async def timeline(desk: Desk) -> Response:
+    """GET /support/accounts/{account}/timeline?cursor=…: what is older."""
+    ctx, digest = desk.ctx, await digest_of(desk)
+    id, test = await support.owner_of(ctx, digest)
+    who = Who("support", test)
+    past = await read_history(ctx, who, id, desk.request.query_params.get("cursor"))
+    told = await events.billing_events(ctx, who, account=id, limit=4 * EVENTS)
+    found = await overview(ctx, who, id)
+    lately = await _lately(ctx, who, found)
+    shown = moments(past, lately, told.data, first=False)
+    return await desk.render("timeline.html", timeline=shown, past=past, digest=digest, title=id)
