@@ -35,6 +35,8 @@ OWN_VALUE = {
     "staff_sessions",
     "staff_attempts",
     "staff_acts",
+    "days",
+    "summing",
 }
 LEDGER = {"acts", "terms", "entries"}  # the view `entries` too
 #: Exact, and never kept: microseconds, or cents, times credits don't fit into a bigint.

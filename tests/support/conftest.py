@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from argon2 import PasswordHasher
 from starlette.types import ASGIApp
 
 from coinpurse.api import create_api
@@ -24,6 +25,12 @@ from support.desk import Agent, Hire
 from web.helpers import TESTER
 
 __all__ = ["ctx", "place", "settings"]
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 as it is, but with the least work: these tests sign in hundreds of times."""
+    monkeypatch.setattr(staff, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest_asyncio.fixture
@@ -82,7 +89,9 @@ class Scene:
     async def month_over(self) -> None:
         """Two hours into the next month, at Stripe and here."""
         self.place.shop.sim.advance(period(self.subscription)[1] + 2 * HOUR)
-        await accounts.move_clock(self.ctx, TESTER, "eve", datetime.fromtimestamp(self.place.shop.sim.now, UTC))
+        await accounts.move_clock(
+            self.ctx, TESTER, "eve", datetime.fromtimestamp(self.place.shop.sim.now, UTC)
+        )
 
 
 @pytest.fixture

@@ -124,11 +124,16 @@ async def look_up(ctx: Context, me: Staff, id: UUID, subscription: str, *, perio
     )
 
 
-async def retry(ctx: Context, me: Staff, id: UUID, event: str, *, provider: str) -> Done:
-    """Has a billing event worked on once more."""
+async def retry(
+    ctx: Context, me: Staff, id: UUID, event: str, *, provider: str, account: UUID | None = None
+) -> Done:
+    """Has a billing event worked on once more. `account` is whose it seems to be, where it doesn't say."""
     found = await events.get_event(ctx, me.who, event, provider=provider)
-    known = await ctx.directory.existing(found.account, found.test) if found.account else None
-    asked = Asked("retried", known.digest if known else None, event, None, None, {"provider": provider})
+    if found.account:
+        account = (await ctx.directory.existing(found.account, found.test)).digest
+    elif account is not None:
+        await owner_of(ctx, account)
+    asked = Asked("retried", account, event, None, None, {"provider": provider})
     return await _do(ctx, me, id, asked)
 
 

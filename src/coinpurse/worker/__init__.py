@@ -3,7 +3,7 @@
 The sweep makes durable what time has made true (T4). No answer waits for it: whoever reads or touches an
 account sees it as of now. It is there so that renewals and expiries of accounts that nobody touches are
 written down (and shown, and announced) soon. The clerk works on billing events (E1), the courier delivers
-what is announced (E5), and automatic top-ups are bought (P4).
+what is announced (E5), automatic top-ups are bought (P4), and the bookkeeper sums the ledger up by day.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import structlog
 
 from coinpurse.app import outbox, upkeep
 from coinpurse.app.context import Context
-from coinpurse.worker import clerk, courier, topping_up
+from coinpurse.worker import bookkeeper, clerk, courier, topping_up
 
 INTERVAL = 1.0  # seconds between two sweeps when there is little to do
 BATCH = upkeep.BATCH  # accounts in one sweep; a full batch is followed by the next one at once
@@ -28,7 +28,9 @@ log = structlog.get_logger("coinpurse.worker")
 
 async def run(ctx: Context, stop: asyncio.Event) -> None:
     """Every loop of the worker, until `stop` is set."""
-    await asyncio.gather(*(loop(ctx, stop) for loop in (sweep, clerk.run, courier.run, topping_up.run)))
+    await asyncio.gather(
+        *(loop(ctx, stop) for loop in (sweep, clerk.run, courier.run, topping_up.run, bookkeeper.run))
+    )
 
 
 async def sweep(ctx: Context, stop: asyncio.Event) -> None:

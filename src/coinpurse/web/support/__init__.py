@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from coinpurse.web.support import account, acts, lists, signing
+from coinpurse.web.support import account, acts, lists, operator, signing
 
 POST = ["POST"]
 ROUTES = [
@@ -14,6 +14,9 @@ ROUTES = [
     Route("/support/events", lists.billing_events),
     Route("/support/event", lists.event),
     Route("/support/event/retry", acts.retry, methods=POST),
+    Route("/support/overview", operator.show),
+    Route("/support/low", operator.low),
+    Route("/support/shortfalls", operator.short),
     Route("/support/requests", lists.requests),
     Route("/support/requests/{act}", acts.decide, methods=POST),
     Route("/support/requests/{act}/finish", acts.finish, methods=POST),

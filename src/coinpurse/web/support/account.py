@@ -1,9 +1,7 @@
 """One account as its owner sees it, beside why."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,25 +16,13 @@ from coinpurse.app.trail import StaffAct
 from coinpurse.domain.credits import Grant, Subscription
 from coinpurse.domain.errors import CoinpurseError
 from coinpurse.web import notices
-from coinpurse.web.history import Line
-from coinpurse.web.reading import History, Overview, overview, read_history
+from coinpurse.web.reading import Overview, overview, read_history
 from coinpurse.web.support import answers, saying
 from coinpurse.web.support.identity import Desk, page, uuid_of
+from coinpurse.web.support.moments import moments
 
 RENEWALS, EVENTS, ACTS = 12, 50, 20
 MOST_GRANTS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Something in the timeline: a line of the ledger (with who did it), something that happened to a
-    subscription, or a billing event."""
-
-    at: datetime
-    line: Line | None = None
-    actor: str | None = None
-    note: SubscriptionAct | None = None
-    event: BillingEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +62,6 @@ async def _lately(ctx: Context, who: Who, found: Overview) -> list[SubscriptionA
     every = found.running or ([found.ended] if found.ended else [])
     acts = [await ledger.subscription_acts(ctx, who, one.id) for one in every[:5]]
     return sorted((act for some in acts for act in some), key=lambda act: act.at, reverse=True)
-
-
-def moments(
-    past: History, lately: Sequence[SubscriptionAct], told: Sequence[BillingEvent], *, first: bool = True
-) -> list[Moment]:
-    """The timeline, newest first: lines of the ledger and, as far back as those go, what else happened."""
-    lines = list(zip(past.lines, [act for act in past.acts if act.told], strict=False))
-    found = [Moment(line.at, line=line, actor=act.first.actor) for line, act in lines]
-    since = lines[-1][0].at if lines and past.older else None
-    until = lines[0][0].at if lines and not first else None
-    moved = {(act.kind, act.at) for act in past.acts}
-    others = [Moment(act.at, note=act) for act in lately if not _in_ledger(act, moved)]
-    others += [Moment(event.created_at, event=event) for event in told]
-    found += [
-        one for one in others if (since is None or one.at >= since) and (until is None or one.at <= until)
-    ]
-    return sorted(found, key=lambda one: one.at, reverse=True)
-
-
-def _in_ledger(act: SubscriptionAct, moved: set[tuple[str, datetime]]) -> bool:
-    """Whether an act has moved credits, and so has a line."""
-    return (ledger.CAUSES[act.kind][0], act.at) in moved
 
 
 async def digest_of(desk: Desk) -> UUID:

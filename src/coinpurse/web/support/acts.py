@@ -101,7 +101,15 @@ async def look_up(form: Sheet) -> Response:
 async def retry(form: Sheet) -> Response:
     """POST /support/event/retry"""
     event, provider = form.needed("event"), form.needed("provider")
-    await support.retry(form.desk.ctx, form.desk.me, form.id, event, provider=provider)
+    account = form.text("account")
+    await support.retry(
+        form.desk.ctx,
+        form.desk.me,
+        form.id,
+        event,
+        provider=provider,
+        account=uuid_of(account) if account else None,
+    )
     return _back(None, form.id, form.text("back") or f"{HOME}/events")
 
 

@@ -29,6 +29,20 @@ STATES = {
     "refused": "refused",
     "declined": "declined",
 }
+#: What happens to a subscription without moving credits, or with.
+NOTES = {
+    "subscribe": "Subscribed",
+    "renew": "Renewed",
+    "trial": "Trial begun",
+    "late": "Payment is late",
+    "fail": "Payment failed",
+    "pay": "Payment recorded",
+    "cancel": "Cancelled",
+    "end": "Subscription ended",
+    "resume": "Resumed",
+    "pause": "Paused",
+    "change": "Plan changed",
+}
 RENEWAL_STATES = {
     "expected": "expected",
     "provisional": "provisional",
@@ -189,5 +203,6 @@ WORDS: dict[str, Any] = {
     "tone": lambda word: TONES.get(word, ""),
     "act_words": lambda act: _(ACTS.get(act) or act),
     "state_words": lambda state: _(STATES[state]),
+    "note_words": lambda kind: _(NOTES.get(kind) or kind),
     "renewal_words": lambda state: _(RENEWAL_STATES[state]),
 }

@@ -57,7 +57,8 @@ CREATE INDEX staff_acts_decided ON staff_acts (decided_by, decided_at) WHERE dec
 CREATE INDEX staff_acts_open ON staff_acts (state, at) WHERE state IN ('waiting', 'under_way');
 
 -- What people type when they look for an account: the beginning of its id or address, or of a word of its name.
-CREATE INDEX accounts_id ON accounts ((lower(id) COLLATE "C"));
+CREATE INDEX accounts_id ON accounts (id);
+CREATE INDEX accounts_id_begins ON accounts ((lower(id) COLLATE "C"));
 CREATE INDEX accounts_email ON accounts ((lower(email) COLLATE "C"));
 CREATE INDEX accounts_name ON accounts USING gin (to_tsvector('simple'::regconfig, coalesce(name, '')));
 
