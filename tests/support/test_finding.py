@@ -121,7 +121,7 @@ async def test_u3_asked_and_not_paid(scene: Scene, ctx: Context, hire: Hire) -> 
     await scene.begins(card="pm_card_declinesLater")
     await scene.month_over()
     await ctx.db.rows(
-        "UPDATE coinpurse.standings SET standing = standing || '{\"state\": \"active\"}' RETURNING 1 AS one"
+        'UPDATE coinpurse.standings SET standing = standing || \'{"state": "active"}\' RETURNING 1 AS one'
     )
     agent = await hire("agent")
     page = await agent.open(await address(ctx, "eve"))

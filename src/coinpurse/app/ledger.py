@@ -217,8 +217,7 @@ ABOUT_SUBSCRIPTION = """
      WHERE account = %s AND of = %s ORDER BY act DESC LIMIT %s"""
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionAct:
+class SubscriptionAct(Value):
     """Something that happened to a subscription, whether or not it moved credits."""
 
     kind: str
