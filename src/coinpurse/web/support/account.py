@@ -15,7 +15,7 @@ from coinpurse.app.ledger import SubscriptionAct
 from coinpurse.app.trail import StaffAct
 from coinpurse.domain.credits import Grant, Subscription
 from coinpurse.domain.errors import CoinpurseError
-from coinpurse.web import notices
+from coinpurse.web import notices, standing
 from coinpurse.web.reading import Overview, overview, read_history
 from coinpurse.web.support import answers, saying
 from coinpurse.web.support.identity import Desk, page, uuid_of
@@ -90,8 +90,9 @@ async def show(desk: Desk) -> Response:
         title=_name(found),
         summary=saying.summary(ctx.catalog, _name(found), found.balance, main, sheet.renewals),
         standing=saying.status_line(ctx.catalog, found.balance, main),
-        badge=notices.badge(main, found.balance),
-        notices=notices.notices(ctx.catalog, found, desk.request.app.state.brand.support)[:2],
+        shown=standing.status_line(ctx.catalog, found.balance, main),
+        badge=standing.badge(main, found.balance),
+        notices=notices.notices(ctx.catalog, found, desk.request.app.state.brand.ask)[:2],
         answers=answers.answers(facts),
         timeline=moments(found.history, sheet.lately, sheet.told),
         about=await _about(ctx, asked.get("about")),

@@ -44,22 +44,10 @@ def _zero(facts: Facts) -> Answer:
         return Answer(question, [said, saying.why(latest), _now(facts)])
     if facts.renewed:
         said = _("It landed at the instant of the renewal, %(day)s.", day=words.moment(facts.renewed.at))
-        return Answer(question, [said, _moved(facts.renewed), _now(facts)])
+        return Answer(question, [said, facts.renewed.sentence, _now(facts)])
     return Answer(
         question, [_("The first period began on %(day)s; none has been renewed yet.", day=day), _now(facts)]
     )
-
-
-def _moved(renewed: Renewed) -> str:
-    said = _(
-        "Monthly went from %(before)s to %(after)s; add-on stayed at %(addon)s.",
-        before=words.number(renewed.before),
-        after=words.number(renewed.after),
-        addon=words.number(renewed.addon),
-    )
-    if renewed.other:
-        said += " " + _("Other credits stayed at %(other)s.", other=words.number(renewed.other))
-    return said
 
 
 def _now(facts: Facts) -> str:
@@ -88,7 +76,7 @@ def _total(facts: Facts) -> Answer:
     compare = _(
         "Each period brings %(allocation)s.", allocation=words.number(facts.balance.monthly.allocation)
     )
-    return Answer(question, [_moved(renewed), totals, compare, _now(facts)])
+    return Answer(question, [renewed.sentence, totals, compare, _now(facts)])
 
 
 def _refund(facts: Facts) -> Answer:

@@ -20,6 +20,7 @@ from coinpurse.app.staff import Role, Staff
 from coinpurse.app.support import demand
 from coinpurse.domain.errors import CoinpurseError, Forbidden, Invalid, Unauthorized
 from coinpurse.web.identity import CSRF_FIELD, MOST_TOKEN, check_site
+from coinpurse.web.language import ENGLISH, speak
 from coinpurse.web.rendering import render
 from coinpurse.web.support import saying
 
@@ -157,6 +158,7 @@ async def _sheet(desk: Desk) -> Sheet:
 
 async def _answered(request: Request, role: Role, handler: Handler) -> Response:
     """The handler's answer, or a page that says what was refused and what to do."""
+    speak(ENGLISH)  # numbers and dates too: the console's own words have no translations
     try:
         desk = await sit_down(request)
     except Unauthorized:

@@ -43,6 +43,13 @@ NOTES = {
     "pause": "Paused",
     "change": "Plan changed",
 }
+#: The kinds of credits, within a sentence.
+KINDS = {
+    "monthly": "monthly",
+    "addon": "add-on",
+    "promo": "promotional",
+    "compensation": "compensation",
+}
 RENEWAL_STATES = {
     "expected": "expected",
     "provisional": "provisional",
@@ -118,8 +125,7 @@ def summary(
             allocation=words.number(monthly.allocation),
             addon=words.number(addon.available),
             more="".join(
-                f", {words.number(other.available)} {words.bucket(other.kind)}"
-                for other in balance.buckets.other
+                f", {words.number(other.available)} {KINDS[other.kind]}" for other in balance.buckets.other
             ),
         ),
         *([_("%(num)s set aside", num=words.number(balance.held))] if balance.held else []),
@@ -203,6 +209,7 @@ WORDS: dict[str, Any] = {
     "tone": lambda word: TONES.get(word, ""),
     "act_words": lambda act: _(ACTS.get(act) or act),
     "state_words": lambda state: _(STATES[state]),
+    "kind_words": lambda kind: _(KINDS[kind]),
     "note_words": lambda kind: _(NOTES.get(kind) or kind),
     "renewal_words": lambda state: _(RENEWAL_STATES[state]),
 }

@@ -10,6 +10,7 @@ from coinpurse.app import staff
 from coinpurse.app.context import Context
 from coinpurse.domain.errors import CoinpurseError, Forbidden
 from coinpurse.web.identity import CSRF_FIELD, check_site
+from coinpurse.web.language import ENGLISH, speak
 from coinpurse.web.rendering import render
 from coinpurse.web.support.identity import (
     COOKIE,
@@ -39,6 +40,7 @@ async def show(request: Request) -> Response:
 
 
 def _form(request: Request, where: str, status: int = 200, refused: str | None = None) -> Response:
+    speak(ENGLISH)
     visit = secrets.token_urlsafe(16)
     ctx: Context = request.app.state.ctx
     by_issuer = ctx.settings.staff.issuer is not None
