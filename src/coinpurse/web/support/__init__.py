@@ -2,13 +2,15 @@
 
 from starlette.routing import Route
 
-from coinpurse.web.support import account, acts, lists, operator, signing
+from coinpurse.web.support import account, acts, company, lists, operator, signing
 
 POST = ["POST"]
 ROUTES = [
     Route("/support", lists.find),
     Route("/support/sign-in", signing.show),
     Route("/support/sign-in", signing.sign_in, methods=POST),
+    Route("/support/oidc", company.leave),
+    Route("/support/oidc/callback", company.come_back),
     Route("/support/sign-out", signing.sign_out, methods=POST),
     Route("/support/renewals", lists.renewals),
     Route("/support/events", lists.billing_events),

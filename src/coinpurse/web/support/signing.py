@@ -35,11 +35,12 @@ async def show(request: Request) -> Response:
     try:
         await sit_down(request)
     except CoinpurseError:
-        return _form(request, where)
+        return form(request, where)
     return RedirectResponse(where, 303)
 
 
-def _form(request: Request, where: str, status: int = 200, refused: str | None = None) -> Response:
+def form(request: Request, where: str, status: int = 200, refused: str | None = None) -> Response:
+    """The sign-in page, with why it didn't work."""
     speak(ENGLISH)
     visit = secrets.token_urlsafe(16)
     ctx: Context = request.app.state.ctx
@@ -80,7 +81,7 @@ async def sign_in(request: Request) -> Response:
         address = request.client.host if request.client else "nowhere"
         token = await staff.sign_in(request.app.state.ctx, email, password, address)
     except CoinpurseError as refused:
-        return _form(request, inside(where), refused.status, refused.detail)
+        return form(request, inside(where), refused.status, refused.detail)
     response = RedirectResponse(inside(where), 303)
     remember(response, request, token)
     response.delete_cookie(VISIT, path=SIGN_IN)
@@ -88,9 +89,9 @@ async def sign_in(request: Request) -> Response:
 
 
 @act("viewer")
-async def sign_out(form: Sheet) -> Response:
+async def sign_out(sheet: Sheet) -> Response:
     """POST /support/sign-out"""
-    await staff.sign_out(form.desk.ctx, form.desk.token)
+    await staff.sign_out(sheet.desk.ctx, sheet.desk.token)
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(COOKIE, path=HOME)
     return response
