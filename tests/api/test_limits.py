@@ -1,6 +1,9 @@
 """The token bucket, by a clock of the test's own."""
 
+from typing import Any
+
 import pytest
+from fastapi import FastAPI
 
 from coinpurse.api.limits import Bucket
 from coinpurse.api.problems import RateLimited
@@ -62,3 +65,25 @@ def test_a_rested_key_has_no_more_than_a_second_of_credit() -> None:
         bucket.take("ak_1")
     with pytest.raises(RateLimited):
         bucket.take("ak_1")
+
+
+async def test_whoever_leaves_is_no_error(api: FastAPI) -> None:
+    """A browser that goes away in the middle of its request is answered 499, to nobody, and nothing is
+    raised."""
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/webhooks/standard",
+        "query_string": b"",
+        "headers": [],
+    }
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await api({**scope, "query_string": b"", "scheme": "http", "server": ("x", 80)}, receive, send)
+    assert sent[0]["status"] == 499

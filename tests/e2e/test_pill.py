@@ -66,7 +66,7 @@ class Server:
 
     def _balance(self, route: Route) -> None:
         self.asked.append("balance")
-        route.fulfill(status=self.balance_status, json=self.events[-1] if self.events else {})
+        route.fulfill(status=self.balance_status, json=self.events[0] if self.events else {})
 
     def open(self, wait_for: str | None = None) -> None:
         """Opens the studio."""
@@ -153,7 +153,8 @@ def test_asks_where_there_is_no_stream(server: Server) -> None:
     server.events = [balance(321, 5)]
     server.stream_status = 404
     server.open("321")
-    assert server.asked[:2] == ["stream", "balance"]
+    server.page.wait_for_timeout(300)
+    assert server.asked[:3] == ["balance", "stream", "balance"]
     expect(server.page.locator(PILL)).not_to_have_attribute("stale", "")
 
 
@@ -180,7 +181,8 @@ def test_a_refused_token_is_asked_for_anew(server: Server) -> None:
     server.stream_status = server.balance_status = 401
     server.open()
     expect(server.page.locator(PILL)).to_have_attribute("stale", "")
-    server.stream_status, server.events = 200, [balance(5, 900)]
+    server.stream_status = server.balance_status = 200
+    server.events = [balance(5, 900)]
     expect(server.page.locator(NUMBER)).to_have_text("5")
     assert server.tokens >= 3
 
@@ -206,6 +208,7 @@ def test_large_numbers(server: Server, count: int, shown: str) -> None:
     server.open(shown)
 
 
+PAST_DUE: dict[str, Any] = {"subscription": {"status": "past_due"}}
 Spoken = tuple[dict[str, Any], dict[str, Any], str]
 
 
@@ -219,10 +222,13 @@ Spoken = tuple[dict[str, Any], dict[str, Any], str]
         (balance(104, 900), balance(100, 901), "Credits are low. 100 credits available"),
         (balance(100, 900), balance(96, 901), ""),
         (balance(4, 900), balance(0, 901), "No credits left. 0 credits available"),
+        (balance(640, 900), balance(40, 901, **PAST_DUE), "A payment is missing. 40 credits available"),
+        (balance(40, 900, **PAST_DUE), balance(36, 901, **PAST_DUE), ""),
     ],
 )
 def test_what_is_spoken(server: Server, before: dict[str, Any], after: dict[str, Any], said: str) -> None:
-    """A screen reader hears of additions and of running low or out, not of every spend, hold and release."""
+    """A screen reader hears of additions, of running low or out and of a missing payment, not of every spend,
+    hold and release."""
     server.events = [before, after]
     server.open(f"{after['available']:,}")
     expect(server.page.locator(SPOKEN)).to_have_text(said)
@@ -269,6 +275,48 @@ def test_a_hidden_page_is_quiet(server: Server) -> None:
     server.events = [balance(600, 6)]
     server.page.evaluate(hide, False)
     expect(server.page.locator(NUMBER)).to_have_text("600")
+
+
+def test_tabs_share_one_stream(server: Server) -> None:
+    """One tab follows and tells the others; when it is closed another takes over, and nothing is lost."""
+    server.events = [balance(640, 5)]
+    server.open("640")
+    other = Server(server.page.context.new_page())
+    other.events = [balance(640, 5)]
+    other.open("640")
+    server.events = [balance(640, 5), balance(600, 6)]
+    expect(other.page.locator(NUMBER)).to_have_text("600")
+    assert other.asked == ["balance"]
+    other.events = [balance(580, 7)]
+    server.page.close()
+    expect(other.page.locator(NUMBER)).to_have_text("580")
+    assert "stream" in other.asked
+
+
+def test_accounts_do_not_share(server: Server) -> None:
+    """A tab of another account hears nothing of the first's, and follows by itself."""
+    server.events = [balance(640, 5)]
+    server.open("640")
+    other = Server(server.page.context.new_page())
+    other.events = [balance(7, 5, account="noor")]
+    other.open("7")
+    server.events = [balance(600, 6)]
+    expect(server.page.locator(NUMBER)).to_have_text("600")
+    expect(other.page.locator(NUMBER)).to_have_text("7")
+    assert "stream" in other.asked
+
+
+def test_no_answer_is_told_to_the_others(server: Server) -> None:
+    """When the tab that follows gets no answer any more, the others are marked as well."""
+    server.events = [balance(640, 5)]
+    server.open("640")
+    other = Server(server.page.context.new_page())
+    other.events = [balance(640, 5)]
+    other.open("640")
+    server.stream_status = server.balance_status = 503
+    expect(other.page.locator(PILL)).to_have_attribute("stale", "")
+    server.stream_status = server.balance_status = 200
+    expect(other.page.locator(PILL)).not_to_have_attribute("stale", "")
 
 
 Themed = Callable[..., Page]

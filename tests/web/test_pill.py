@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import coinpurse.web
+from coinpurse.web.rendering import ASSETS
 
-SOURCE = (Path(coinpurse.web.__file__).parent / "static" / "credits-pill.js").read_text("utf-8")
+SOURCE = ASSETS.files["credits-pill.js"].content.decode()  # as it is served
 
 
 def test_size() -> None:

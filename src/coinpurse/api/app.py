@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coinpurse import __version__
@@ -83,6 +83,7 @@ def _once(build: Any) -> Any:
 def _handle_errors(api: FastAPI) -> None:
     api.add_exception_handler(CoinpurseError, problems.on_refusal)
     api.add_exception_handler(HTTPException, problems.on_http)
+    api.add_exception_handler(ClientDisconnect, problems.on_gone)
 
 
 def _surround(api: FastAPI) -> None:

@@ -179,3 +179,8 @@ def _wrong_method(request: Request) -> MethodNotAllowed:
     return MethodNotAllowed(
         f"{request.method} is not possible here, only {', '.join(allowed)}.", allow=allowed
     )
+
+
+async def on_gone(request: Request, error: Exception) -> Response:
+    """Whoever left before having asked to the end gets no answer; in logs that is called 499."""
+    return Response(status_code=499)

@@ -2,6 +2,7 @@
 for ever."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,8 @@ from starlette.responses import Response
 
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 KEEP = "public, max-age=31536000, immutable"
+#: Comments on lines of their own are for those who read the source, not for browsers.
+COMMENT = re.compile(rb"^ */\*(?:(?!\*/).)*\*/\n", re.MULTILINE | re.DOTALL)
 ASK_AGAIN = "public, max-age=300"
 
 
@@ -59,4 +62,6 @@ class Assets:
 
 def _asset(path: Path) -> Asset:
     content = path.read_bytes()
+    if path.suffix in (".js", ".css"):
+        content = COMMENT.sub(b"", content)
     return Asset(content, TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:12])

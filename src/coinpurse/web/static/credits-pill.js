@@ -6,7 +6,7 @@ const WORDS = {
   available: "credits available", monthly: "Monthly", addon: "Add-on", promo: "Promotional", compensation: "Compensation",
   held: "Held", never: "never expire", of: "of", resets: "resets", renewing: "renewing",
   stale: "Offline: last known number", loading: "Loading credits", added: "Credits added.", low: "Credits are low.",
-  none: "No credits left.",
+  none: "No credits left.", due: "A payment is missing.",
 };
 
 const CSS = `:host{--bg:#fff;--fg:#1b2333;--dim:#566076;--line:#d5dae3;--coin:#8a5a00;
@@ -23,8 +23,7 @@ svg{width:1.4em;fill:var(--coin);stroke:var(--bg);stroke-width:1.5}
 :host([stale]) a{border-style:dashed;color:var(--dim)}
 :host([stale]) svg{fill:var(--dim)}
 div{position:absolute;z-index:9;inset-inline-end:0;top:100%;width:max-content;min-width:14em;max-width:calc(100vw - 2em);
-padding:.8em 1em;border-radius:.8em;box-sizing:border-box;box-shadow:0 8px 30px #0003;font-weight:400;
-visibility:hidden}
+padding:.8em 1em;border-radius:.8em;box-sizing:border-box;box-shadow:0 8px 30px #0003;font-weight:400;visibility:hidden}
 :host(:hover) div,a:focus-visible~div{visibility:visible}
 :host([quiet]) div{display:none}
 p{display:flex;justify-content:space-between;gap:2em;margin:0}
@@ -40,9 +39,10 @@ const put = (element, attributes, ...children) => {
 };
 const make = (tag, ...children) => put(document.createElement(tag), {}, ...children);
 const draw = (tag, ...rest) => put(document.createElementNS("http://www.w3.org/2000/svg", tag), ...rest);
+const pause = (time) => new Promise((done) => setTimeout(done, time));
 
 class CreditsPill extends HTMLElement {
-  #balance; #token; #life; #run; #words;
+  #balance; #token; #life; #run; #words; #wire;
   #number = make("span"); #link = make("a"); #rows = make("section"); #note = make("i"); #said = make("output");
 
   connectedCallback() {
@@ -61,7 +61,7 @@ class CreditsPill extends HTMLElement {
 
   disconnectedCallback() {
     this.#life.abort();
-    this.#run.abort();
+    this.#stop();
   }
 
   #build() {
@@ -81,30 +81,52 @@ class CreditsPill extends HTMLElement {
 
   /* A hidden page holds no connection: a browser has few. */
   #start() {
-    this.#run?.abort();
+    this.#stop();
     this.#run = new AbortController();
-    if (!document.hidden) this.#follow(this.#run.signal);
+    if (!document.hidden) this.#follow(this.#run.signal).catch(() => {});
   }
 
-  /* The stream; where there is none, the balance every few seconds. */
+  #stop() {
+    this.#run?.abort();
+    this.#wire?.close();
+    this.#wire = null;
+  }
+
+  /* Every tab asks once, which tells whose credits these are. Then one tab of that account follows the stream and tells the others
+     what it hears: a balance, 1 for "no answer", 0 for "I am new: what do you know?". */
   async #follow(signal) {
-    for (let wait = 1000; !signal.aborted;) {
-      try {
-        await this.#stream(signal);
-        wait = 1000;
-      } catch {
+    let account;
+    const ask = async () => {
+      const balance = await (await this.#get("balance", signal)).json();
+      this.#show(balance);
+      account = balance.account;
+    };
+    const until = async (turn) => {
+      for (let wait = 1000; !signal.aborted; await pause(wait)) {
         try {
-          this.#show(await (await this.#get("balance", signal)).json());
-          wait = 8000;
+          if (!(wait = await turn())) return;
         } catch {
           if (signal.aborted) return;
           this.#stale(true);
+          this.#wire?.postMessage(1);
           wait = Math.min(wait * 2, 30000);
         }
       }
-      await new Promise((done) => setTimeout(done, wait));
-    }
+    };
+    /* The stream; where there is none, the balance every few seconds. */
+    const lead = () => until(() => this.#stream(signal).then(() => 1000, () => ask().then(() => 8000)));
+    await until(ask);
+    if (signal.aborted) return;
+    if (!navigator.locks) return lead();
+    const name = "credits " + this.#url() + account;
+    this.#wire = new BroadcastChannel(name);
+    this.#wire.onmessage = ({ data }) =>
+      data == 1 ? this.#stale(true) : data ? this.#show(data, 1) : this.#balance.buckets && this.#wire.postMessage(this.#balance);
+    this.#wire.postMessage(0);
+    navigator.locks.request(name, { signal }, lead).catch(() => {});
   }
+
+  #url() { return (this.getAttribute("api") || "") + "/v1/me/"; }
 
   async #get(path, signal) {
     const ask = async (url, headers) => {
@@ -115,7 +137,7 @@ class CreditsPill extends HTMLElement {
     };
     if (!(this.#lasts() > 30000))
       this.#token = await (await ask(this.getAttribute("token-url") || "/session")).json();
-    return ask((this.getAttribute("api") || "") + "/v1/me/" + path, { Authorization: "Bearer " + this.#token.token });
+    return ask(this.#url() + path, { Authorization: "Bearer " + this.#token.token });
   }
 
   #lasts() { return Date.parse(this.#token?.expires_at) - Date.now(); }
@@ -145,7 +167,7 @@ class CreditsPill extends HTMLElement {
     }
   }
 
-  #show(balance) {
+  #show(balance, told) {
     const before = this.#balance, known = before?.account, { account, available, held, buckets, sequence, as_of } = balance;
     this.#stale(false);
     if (before && (known ?? account) == account
@@ -154,10 +176,13 @@ class CreditsPill extends HTMLElement {
     this.#write(this.#short(available));
     this.#explain(balance);
     this.dispatchEvent(new CustomEvent("credits", { detail: balance, bubbles: true }));
-    if (known != account) return;
+    if (!known) return;
+    if (known != account) return this.#start();
+    told || this.#wire?.postMessage(balance);
     /* Speak of what a listener would miss, not of every spend. */
     const words = this.#words, low = this.getAttribute("low") ?? buckets.monthly.allocation / 10;
-    const what = available + held > before.available + before.held ? words.added
+    const due = ({ subscription }) => subscription?.status == "past_due";
+    const what = due(balance) > due(before) ? words.due : available + held > before.available + before.held ? words.added
       : !available && before.available ? words.none : available <= low && before.available > low && words.low;
     if (what) this.#said.value = `${what} ${this.#full(available)} ${words.available}`;
   }
@@ -192,10 +217,10 @@ class CreditsPill extends HTMLElement {
 
   /* In full up to 99,999, then compact, rounded down. */
   #short(count) {
-    return this.#full(count, { notation: count < 1e5 ? "standard" : "compact", maximumFractionDigits: 1, roundingMode: "trunc" });
+    return this.#full(count, count < 1e5 ? {} : { notation: "compact", maximumFractionDigits: 1, roundingMode: "trunc" });
   }
 
-  #full(count, format) { return count.toLocaleString(this.#lang, format); }
+  #full(count, format) { return count.toLocaleString(this.#lang, { useGrouping: true, ...format }); }
 }
 
 customElements.get("credits-pill") || customElements.define("credits-pill", CreditsPill);
