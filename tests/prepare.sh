@@ -1,7 +1,17 @@
 #!/usr/bin/env bash
-# Brings what the whole test-suite uses beside Python packages: Debian's PostgreSQL 15 and Chromium.
+# Brings what the whole test-suite uses beside Python packages: axe-core, and Debian's PostgreSQL 15 and Chromium.
 # What can't be had is said here; its tests are then skipped, each with its reason.
 set -euo pipefail
+
+# axe-core looks for what keeps people out; like a browser it is only used, never part of Coinpurse.
+axe=tests/e2e/axe
+if [ ! -d "$axe/node_modules/axe-core" ]; then
+    if command -v npm >/dev/null; then
+        npm ci --prefix "$axe" --no-audit --no-fund --silent || echo "npm could not install axe-core: its tests are skipped."
+    else
+        echo "There is no npm: the tests that use axe-core are skipped."
+    fi
+fi
 
 missing=()
 [ -x "${COINPURSE_TEST_PG15_BIN:-/usr/lib/postgresql/15/bin}/initdb" ] || missing+=(postgresql-15)

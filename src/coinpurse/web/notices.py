@@ -199,9 +199,9 @@ def _of_credits(balance: Balance, main: Subscription | None) -> Iterator[Notice]
 def _monthly_gone(balance: Balance, next_one: str) -> tuple[str, str]:
     used_up = _("Your monthly credits are used up.")
     if balance.available == balance.addon.available:
-        rest = words.credits(balance.available, "addon")
+        rest = words.credits(balance.available)
         pays = _("Work is paid from your add-on credits now: %(credits)s are left.", credits=rest)
         return _("Now using add-on credits"), _join(used_up, pays, next_one)
-    rest = words.credits(balance.available, "other")
+    rest = words.credits(balance.available)
     pays = _("Work is paid from your other credits now: %(credits)s are left.", credits=rest)
     return _("Now using other credits"), _join(used_up, pays, next_one)
