@@ -1,5 +1,6 @@
 """The pill on another site: an app with an origin of its own, and Coinpurse run by `coinpurse serve`."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def app(chromium: Browser, purse: httpx.Client) -> Iterator[Page]:
     page = chromium.new_context().new_page()
     html = f"""<!doctype html><html lang="en">
         <script type="module" src="{origin}/static/credits-pill.js"></script>
+        <script type="module" src="{origin}/static/credits-meter.js"></script>
+        <script type="module" src="{origin}/static/credits-packs.js"></script>
+        <credits-meter>Your plan</credits-meter>
+        <credits-packs api="{origin}" href="{origin}/subscriptions#topups">Packs</credits-packs>
         <credits-pill api="{origin}" token-url="/token" href="{origin}/subscriptions"></credits-pill>
         <form method="post" action="{origin}/session"><input name="token"><button>Plan</button></form>"""
     page.route(f"{APP}/", lambda route: route.fulfill(content_type="text/html", body=html))
@@ -54,6 +59,18 @@ def test_the_pill_on_another_site(app: Page, purse: httpx.Client) -> None:
     expect(app.locator(CHIP)).to_have_text("1,000")
     purse.post("/v1/charges", json={"account": "ann", "amount": 40}).raise_for_status()
     expect(app.locator(CHIP)).to_have_text("960")
+
+
+def test_the_meter_and_the_packs(app: Page, purse: httpx.Client) -> None:
+    """The meter says what the pill hears; the packs of the catalog are there, with the price of a credit."""
+    meter = app.get_by_role("meter")
+    expect(meter).to_have_accessible_name(re.compile(r"^[\d,]+ of 1,000 monthly credits left$"))
+    left = int(meter.get_attribute("aria-valuenow") or 0)
+    purse.post("/v1/charges", json={"account": "ann", "amount": 5}).raise_for_status()
+    expect(meter).to_have_attribute("aria-valuenow", str(left - 5))
+    packs = app.locator("credits-packs [part=pack]")
+    expect(packs.first).to_have_text("500 credits$6.00$0.012 per credit")
+    expect(packs.first).to_have_attribute("href", re.compile(r"^http.*/subscriptions#topups$"))
 
 
 def test_from_the_app_to_the_page(app: Page, purse: httpx.Client) -> None:

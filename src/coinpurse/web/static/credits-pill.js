@@ -42,7 +42,7 @@ const draw = (tag, ...rest) => put(document.createElementNS("http://www.w3.org/2
 const pause = (time) => new Promise((done) => setTimeout(done, time));
 
 class CreditsPill extends HTMLElement {
-  #balance; #token; #life; #run; #words; #wire;
+  balance; #token; #life; #run; #words; #wire;
   #number = make("span"); #link = make("a"); #rows = make("section"); #note = make("i"); #said = make("output");
 
   connectedCallback() {
@@ -75,7 +75,7 @@ class CreditsPill extends HTMLElement {
       this.#number);
     root.append(this.#link, put(make("div", this.#rows, this.#note),
       { id: "more", part: "details", role: "tooltip" }), this.#said);
-    if (given) this.#balance = { available: +given, sequence: +this.getAttribute("sequence") };
+    if (given) this.balance = { available: +given, sequence: +this.getAttribute("sequence") };
     this.#write(given ? this.#short(+given) : this.textContent.match(/\d[\d.,]*[KMBT]?/)?.[0]);
   }
 
@@ -121,7 +121,7 @@ class CreditsPill extends HTMLElement {
     const name = "credits " + this.#url() + account;
     this.#wire = new BroadcastChannel(name);
     this.#wire.onmessage = ({ data }) =>
-      data == 1 ? this.#stale(true) : data ? this.#show(data, 1) : this.#balance.buckets && this.#wire.postMessage(this.#balance);
+      data == 1 ? this.#stale(true) : data ? this.#show(data, 1) : this.balance.buckets && this.#wire.postMessage(this.balance);
     this.#wire.postMessage(0);
     navigator.locks.request(name, { signal }, lead).catch(() => {});
   }
@@ -168,11 +168,11 @@ class CreditsPill extends HTMLElement {
   }
 
   #show(balance, told) {
-    const before = this.#balance, known = before?.account, { account, available, held, buckets, sequence, as_of } = balance;
+    const before = this.balance, known = before?.account, { account, available, held, buckets, sequence, as_of } = balance;
     this.#stale(false);
     if (before && (known ?? account) == account
       && (sequence - before.sequence || Date.parse(as_of) - Date.parse(before.as_of)) < 0) return;
-    this.#balance = balance;
+    this.balance = balance;
     this.#write(this.#short(available));
     this.#explain(balance);
     this.dispatchEvent(new CustomEvent("credits", { detail: balance, bubbles: true }));
