@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the whole test-suite uses beside Python packages: axe-core, and Debian's PostgreSQL 15 and Chromium.
+# Brings what the whole test-suite uses beside Python packages: axe-core, and Debian's PostgreSQL 15, Chromium and
+# pgbouncer.
 # What can't be had is said here; its tests are then skipped, each with its reason.
 set -euo pipefail
 
@@ -16,12 +17,13 @@ fi
 missing=()
 [ -x "${COINPURSE_TEST_PG15_BIN:-/usr/lib/postgresql/15/bin}/initdb" ] || missing+=(postgresql-15)
 [ -x "${COINPURSE_TEST_CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+[ -x "${COINPURSE_TEST_PGBOUNCER:-/usr/sbin/pgbouncer}" ] || missing+=(pgbouncer)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 say_skipped() {
     echo "Missing: ${missing[*]}. $1"
     echo "The tests that need them are skipped. To run them: apt-get install ${missing[*]} (Debian 12), or set" \
-        "COINPURSE_TEST_PG15_BIN and COINPURSE_TEST_CHROMIUM."
+        "COINPURSE_TEST_PG15_BIN, COINPURSE_TEST_CHROMIUM and COINPURSE_TEST_PGBOUNCER."
 }
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

@@ -25,10 +25,12 @@ class Trouble:
         return "done"
 
 
-@pytest.mark.parametrize("state", ["40001", "40P01", "23505", "57P01", "57P03", "25006"])
+@pytest.mark.parametrize(
+    "state", ["40001", "40P01", "23505", "57014", "57P01", "57P03", "25006", "53100", "53300"]
+)
 async def test_s8_what_passes_by_itself_is_repeated(database_url: str, state: str) -> None:
-    """Conflicts of concurrent transactions, a rival with the same key, a server that stops and a standby:
-    the call is made again, which is safe because every act carries a key."""
+    """Conflicts of concurrent transactions, a rival with the same key, a cancelled statement, a server that
+    stops or has no room, a standby: the call is made again, which is safe because every act carries a key."""
     async with Database(database_url) as database:
         trouble = Trouble(state, 2)
         assert await database.work(trouble.once) == "done"

@@ -38,6 +38,7 @@ class Frame:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        scope = dict(scope)  # the server's own stays as it was: it may log the path, and can't write ours
         passage = _Passage(scope, send)
         try:
             await self.app(scope, receive, passage.send)

@@ -13,6 +13,8 @@ from coinpurse.cli.importing import import_
 from coinpurse.cli.keys import keys
 from coinpurse.cli.reconcile import reconcile
 from coinpurse.cli.serve import demo, serve, worker
+from coinpurse.cli.shard import shard
+from coinpurse.cli.simulate import simulate
 from coinpurse.cli.staff import staff
 
 
@@ -50,5 +52,7 @@ for command in (
     endpoints,
     import_,
     doctor,
+    shard,
+    simulate,
 ):
     main.add_command(command)

@@ -25,8 +25,9 @@ Connection = AsyncConnection[Any]
 
 ATTEMPTS = 6
 #: What may pass by itself: conflicts of concurrent transactions, a rival with the same key, a server that
-#: stops, a standby.
-TRANSIENT = {"40001", "40P01", "23505", "57P01", "57P02", "57P03", "25006", "53300"}
+#: stops, a standby, a statement that was cancelled, and a server without connections, memory or disk.
+TRANSIENT = {"40001", "40P01", "23505", "57014", "57P01", "57P02", "57P03", "25006", "58030"}
+NO_RESOURCES = "53"
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _INT64 = struct.Struct("!q")
 
@@ -138,7 +139,9 @@ def _call(function: str, arguments: dict[str, Any]) -> tuple[sql.Composed, dict[
 
 def _passing(error: psycopg.Error | PoolTimeout) -> bool:
     state = getattr(error, "sqlstate", None)
-    return state in TRANSIENT if state else isinstance(error, psycopg.OperationalError | PoolTimeout)
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | PoolTimeout)
+    return state in TRANSIENT or state.startswith(NO_RESOURCES)
 
 
 def _unreachable() -> Unavailable:

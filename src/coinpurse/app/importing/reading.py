@@ -42,7 +42,7 @@ def opened(path: Path) -> Iterator[Sheet]:
             delimiter = max(DELIMITERS, key=header.count)
             file.seek(0)
             rows = _rows(csv.reader(file, delimiter=delimiter, strict=True))
-            first, cells = next(rows)
+            first, cells = next(rows, (1, []))  # nothing but quotes and delimiters, say
             columns = [cell.strip().lower() for cell in cells]
             _check_columns(first, columns)
             yield Sheet(columns, (_line(number, columns, cells) for number, cells in rows))
@@ -58,6 +58,8 @@ def _check_header(header: str) -> None:
 
 
 def _check_columns(line: int, columns: list[str]) -> None:
+    if not columns:
+        raise Unusable(line, "The file holds nothing. Its first line must name the columns.")
     twice = sorted({name for name in columns if name and columns.count(name) > 1})
     if twice:
         detail = f"There is more than one column {twice[0]!r}: rename or remove one."

@@ -58,6 +58,12 @@ LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS
   SELECT answer(p_account, p_act)
 $$;
 
+-- Several acts as they were answered, in the order in which they are asked for.
+CREATE OR REPLACE FUNCTION read_acts(p_account uuid[], p_act bigint[]) RETURNS TABLE (answer jsonb)
+LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+  SELECT answer(asked.account, asked.act) FROM unnest(p_account, p_act) WITH ORDINALITY AS asked(account, act, n) ORDER BY asked.n
+$$;
+
 -- The same bucket after an act, to be read by itself.
 CREATE OR REPLACE FUNCTION read_others(p_account uuid, p_act bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
