@@ -37,6 +37,7 @@ OWN_VALUE = {
     "staff_acts",
     "days",
     "summing",
+    "watching",
 }
 LEDGER = {"acts", "terms", "entries"}  # the view `entries` too
 #: Exact, and never kept: microseconds, or cents, times credits don't fit into a bigint.

@@ -11,7 +11,7 @@ from coinpurse.domain import credits
 from coinpurse.domain.model import Model
 from coinpurse.domain.model.state import PLACES, Act, ChargeState, GrantState
 from coinpurse.domain.model.views import charge_view, hold_view
-from coinpurse.store.checks import CHECKS
+from coinpurse.store import checks
 from stories.driver import Driver
 from stories.purse import Purse
 
@@ -71,11 +71,8 @@ def tied(purse: Purse) -> tuple[list[bytes | None], list[bytes | None]]:
 
 def faults(purse: Purse) -> list[str]:
     """What the checks of the books find wrong with one account."""
-    return [
-        row["fault"]
-        for path in sorted(CHECKS.glob("*.sql"))
-        for row in purse.engine.rows(path.read_text("utf-8"), accounts=[purse.digest])
-    ]
+    report = purse.engine.run(checks.check_account(purse.ctx.db, purse.digest))
+    return [problem.fault for problem in report.problems]
 
 
 def _shown(driver: Driver, instants: Sequence[datetime]) -> Book:

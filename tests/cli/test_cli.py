@@ -129,7 +129,7 @@ def test_unreachable_database(address: str, command: list[str]) -> None:
 
 def test_verify(ask: Ask, run: Run, url: str) -> None:
     """Right books are exit code 0; a line that somebody changed is exit code 1 and named."""
-    assert ask("verify") == {"problems": []}
+    assert ask("verify")["problems"] == []
     ask("accounts", "create", "eve")
     ask("grant", "eve", "100", "--reason", "x")
     with psycopg.connect(url) as conn:
@@ -140,6 +140,22 @@ def test_verify(ask: Ask, run: Run, url: str) -> None:
         conn.execute(FORGE, [100])
         conn.execute("ALTER TABLE coinpurse.acts ENABLE TRIGGER USER")
     assert (done.exit_code, "eve" in done.stdout) == (1, True)
+
+
+def test_verify_goes_on_and_compares(ask: Ask, run: Run, url: str, tmp_path: Path) -> None:
+    """`--account` looks at one, `--after` goes on behind another, and what `--heads` wrote down shows what
+    is gone."""
+    ask("accounts", "create", "fay")
+    ask("grant", "fay", "100", "--reason", "x")
+    assert ask("verify", "--account", "fay")["accounts"] == 1
+    heads = tmp_path / "heads.jsonl"
+    everybody = ask("verify", "--heads", str(heads))
+    assert ask("verify", "--after", everybody["last"])["accounts"] == 0
+    assert run("verify", "--against", str(heads)).exit_code == 0
+    lines = heads.read_text("utf-8")
+    heads.write_text(lines.replace('"act":1,', '"act":7,'), "utf-8")
+    done = run("verify", "--against", str(heads))
+    assert (done.exit_code, "written down earlier" in done.stdout) == (1, True)
 
 
 def test_doctor(run: Run) -> None:

@@ -12,7 +12,7 @@ from coinpurse.app import accounts, ledger, wallets
 from coinpurse.app.context import Who
 from coinpurse.domain.credits import Balance
 from coinpurse.domain.errors import Invalid
-from coinpurse.store.checks import verify
+from coinpurse.store.checks import go_through
 from coinpurse.wiring import open_context
 from rules.conftest import NewLife, settings
 from rules.life import MICROSECOND, PLACES, Life, instant, run
@@ -149,13 +149,13 @@ async def test_l1_the_books_notice_what_was_forced(database_url: str) -> None:
         await life.topup(500)
         await life.charge(20)
         await life.charge(30)
-        assert await verify(ctx.db) == []
+        assert (await go_through(ctx.db)).problems == []
         await run(ctx, "ALTER TABLE coinpurse.acts DISABLE TRIGGER USER")
         for forced, mended, act in FORCED:
             await run(ctx, forced)
-            assert act in {problem.act for problem in await verify(ctx.db)}, forced
+            assert act in {problem.act for problem in (await go_through(ctx.db)).problems}, forced
             await run(ctx, mended)
-            assert await verify(ctx.db) == []
+            assert (await go_through(ctx.db)).problems == []
 
 
 async def test_l2_whatever_leaves_one_place_arrives_in_another(born: NewLife) -> None:

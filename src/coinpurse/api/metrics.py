@@ -36,6 +36,16 @@ OLDEST = Gauge(
     "For how long the oldest waiting billing event has waited.",
     registry=REGISTRY,
 )
+FAULTS = Gauge(
+    "coinpurse_books_faults",
+    "What the worker has found wrong in the books. Anything but 0 is an alarm.",
+    registry=REGISTRY,
+)
+CHECKED = Gauge(
+    "coinpurse_books_checked_timestamp_seconds",
+    "When all accounts had been checked for the last time.",
+    registry=REGISTRY,
+)
 
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from coinpurse import __version__
-from coinpurse.app import asking, events
+from coinpurse.app import asking, checks, events
 from coinpurse.app.context import Context
 from coinpurse.domain.ports import NotOurs, NotYet, Provider, ProviderError
 
@@ -77,6 +77,7 @@ async def _findings(ctx: Context) -> AsyncIterator[Finding]:
     yield _failed(tallies)
     yield _orphans({row["provider"]: row["events"] for row in await ctx.db.rows(ORPHANS, [[*ctx.providers]])})
     yield _renewals((await ctx.db.rows(RENEWALS))[0])
+    yield await _books(ctx)
     yield _catalog(ctx)
 
 
@@ -209,6 +210,19 @@ def _orphans(found: dict[str, int]) -> Finding:
     words = ", ".join(f"{count:,} events of {name}" for name, count in sorted(found.items()))
     advice = f"{words} wait for a provider that isn't configured here. Set its COINPURSE_… variables again."
     return Finding("providers", "wrong", found, "not every one is configured", advice)
+
+
+async def _books(ctx: Context) -> Finding:
+    """What the worker has found, going through the books a slice at a time (L4)."""
+    faults, through = await checks.watched(ctx)
+    if faults:
+        first = (await checks.faults(ctx, limit=1))[0]
+        words = f"{faults:,} faults; the first: account {first.account!r}, act {first.act}: {first.fault}"
+        advice = "Compare with a backup before you change anything. Each fault: coinpurse verify --account ID"
+        return Finding("books", "wrong", faults, words, advice)
+    if through is None:
+        return Finding("books", "ok", 0, "nothing wrong so far; the worker is not through yet")
+    return Finding("books", "ok", 0, f"nothing wrong; all checked by {through:%Y-%m-%d %H:%M} UTC")
 
 
 def _catalog(ctx: Context) -> Finding:

@@ -4,7 +4,7 @@ import click
 
 from coinpurse import __version__
 from coinpurse.cli.accounts import accounts
-from coinpurse.cli.books import check, migrate, verify
+from coinpurse.cli.books import check, migrate
 from coinpurse.cli.credits import balance, charge, explain, grant
 from coinpurse.cli.doctor import doctor
 from coinpurse.cli.endpoints import endpoints
@@ -16,6 +16,7 @@ from coinpurse.cli.serve import demo, serve, worker
 from coinpurse.cli.shard import shard
 from coinpurse.cli.simulate import simulate
 from coinpurse.cli.staff import staff
+from coinpurse.cli.verifying import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,13 +1,11 @@
-"""Commands about the whole deployment: its catalog, its schema and its books."""
+"""Commands about the whole deployment: its catalog and its schema."""
 
 from pathlib import Path
 
 import click
 
-from coinpurse.app import checks
-from coinpurse.app.context import Context
-from coinpurse.cli.running import as_json, database, in_context, kind_errors, settings
-from coinpurse.cli.saying import WRONG, Progress, Said, say
+from coinpurse.cli.running import as_json, database, kind_errors, settings
+from coinpurse.cli.saying import WRONG, Said, say
 from coinpurse.domain.errors import CatalogError
 from coinpurse.store import migrate as store
 
@@ -39,18 +37,3 @@ def migrate(as_json: bool) -> None:
         applied = store.migrate(url)
     lines = [f"Applied {name}." for name in applied] or ["The database is at this version already."]
     say(Said({"applied": applied}, lines), as_json)
-
-
-@click.command()
-@in_context
-async def verify(ctx: Context) -> Said:
-    """Check the books: work every balance out again from the ledger, and compare."""
-    progress = Progress("Accounts verified:")
-    try:
-        problems = await checks.verify(ctx, progress)
-    finally:
-        progress.end()
-    if not problems:
-        return Said({"problems": []}, ["The books are right."])
-    more = [f"{len(problems):,} problems in all; --json lists them."] if len(problems) > 1 else []
-    return Said({"problems": problems}, [str(problems[0]), *more], WRONG)

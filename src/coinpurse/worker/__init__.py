@@ -3,7 +3,8 @@
 The sweep makes durable what time has made true (T4). No answer waits for it: whoever reads or touches an
 account sees it as of now. It is there so that renewals and expiries of accounts that nobody touches are
 written down (and shown, and announced) soon. The clerk works on billing events (E1), the courier delivers
-what is announced (E5), automatic top-ups are bought (P4), and the bookkeeper sums the ledger up by day.
+what is announced (E5), automatic top-ups are bought (P4), the bookkeeper sums the ledger up by day, and the
+auditor goes through the books (L4).
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import structlog
 
 from coinpurse.app import outbox, upkeep
 from coinpurse.app.context import Context
-from coinpurse.worker import bookkeeper, clerk, courier, topping_up
+from coinpurse.worker import auditor, bookkeeper, clerk, courier, topping_up
 
 INTERVAL = 1.0  # seconds between two sweeps when there is little to do
 BATCH = upkeep.BATCH  # accounts in one sweep; a full batch is followed by the next one at once
@@ -29,7 +30,10 @@ log = structlog.get_logger("coinpurse.worker")
 async def run(ctx: Context, stop: asyncio.Event) -> None:
     """Every loop of the worker, until `stop` is set."""
     await asyncio.gather(
-        *(loop(ctx, stop) for loop in (sweep, clerk.run, courier.run, topping_up.run, bookkeeper.run))
+        *(
+            loop(ctx, stop)
+            for loop in (sweep, clerk.run, courier.run, topping_up.run, bookkeeper.run, auditor.run)
+        )
     )
 
 

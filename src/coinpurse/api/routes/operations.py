@@ -12,7 +12,7 @@ from coinpurse.api import metrics, reference
 from coinpurse.api.encode import answer, listing
 from coinpurse.api.fields import AccountId, Cursor, Limit
 from coinpurse.api.route import Read, Route, declare
-from coinpurse.app import events, health, subscriptions
+from coinpurse.app import checks, events, health, subscriptions
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.credits import Page, Renewal
 from coinpurse.domain.errors import CoinpurseError
@@ -70,6 +70,7 @@ async def read_metrics(request: Request) -> Response:
     """Read what this process has counted, for Prometheus. There are no names and no amounts in it."""
     await _count_late(request.app.state.ctx)
     await _count_events(request.app.state.ctx)
+    await _count_faults(request.app.state.ctx)
     return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -95,6 +96,15 @@ async def _count_events(ctx: Context) -> None:
         if status in ("waiting", "failed"):
             metrics.EVENTS.labels(status, mode).set(found[status, mode])
     metrics.OLDEST.set(oldest)
+
+
+async def _count_faults(ctx: Context) -> None:
+    try:
+        faults, through = await checks.watched(ctx)
+        metrics.FAULTS.set(faults)
+        metrics.CHECKED.set(through.timestamp() if through else 0)
+    except CoinpurseError:
+        metrics.FAULTS.set(math.nan)  # unknown is not none
 
 
 @open_router.get("/openapi.json", **declare(dict[str, Any], None))
