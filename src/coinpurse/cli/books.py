@@ -30,10 +30,13 @@ def check(path: Path | None, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--grant-to", metavar="ROLE", help="Let this database role run Coinpurse, without more rights.")
 @as_json
-def migrate(as_json: bool) -> None:
+def migrate(grant_to: str | None, as_json: bool) -> None:
     """Bring the database to this version's schema. (Every other command does so by itself.)"""
     with kind_errors(as_json), database(settings()) as url:
-        applied = store.migrate(url)
+        applied = store.migrate(url, grant_to=grant_to)
     lines = [f"Applied {name}." for name in applied] or ["The database is at this version already."]
+    if grant_to:
+        lines.append(f"The role {grant_to} may call functions and read, and change nothing but by them.")
     say(Said({"applied": applied}, lines), as_json)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import Connection, IsolationLevel
+from psycopg import Connection, IsolationLevel, sql
 
 from coinpurse.domain.errors import Unavailable
 
@@ -31,6 +31,10 @@ BOOKKEEPING = """
         checksum text NOT NULL,
         applied_at timestamptz NOT NULL DEFAULT now()
     )"""
+
+OWNER = """
+    SELECT nspowner::regrole::text, pg_has_role(nspowner, 'USAGE')
+      FROM pg_namespace WHERE nspname = 'coinpurse'"""
 
 RECORD = """
     INSERT INTO coinpurse.schema_migrations (name, checksum) VALUES (%s, %s)
@@ -50,8 +54,9 @@ class Script:
     checksum: str
 
 
-def migrate(conninfo: str, folder: Path = SQL) -> list[str]:
-    """Apply what is pending and return the names, in order (`functions` stands for all functions).
+def migrate(conninfo: str, folder: Path = SQL, grant_to: str | None = None) -> list[str]:
+    """Apply what is pending and return the names, in order (`functions` stands for all functions). The role
+    `grant_to` may call functions and read from now on, and nothing else; what was granted before stays.
 
     Raises MigrationError when the database is newer than this code or its history differs, or a script
     fails; then nothing has changed. Raises Unavailable when the server can't be reached.
@@ -63,6 +68,8 @@ def migrate(conninfo: str, folder: Path = SQL) -> list[str]:
         if (applied := _applied(conn)) is None:
             conn.execute(BOOKKEEPING)
         todo = _pending(folder, applied or {})
+        if todo or grant_to:
+            _refuse_guests(conn, todo)
         conn.execute("SET LOCAL search_path = coinpurse, public")
         for script in todo:
             if script.name == FUNCTIONS:  # they name one another: all are made first, and then checked
@@ -70,7 +77,34 @@ def migrate(conninfo: str, folder: Path = SQL) -> list[str]:
                 _apply(conn, script)
                 conn.execute("SET LOCAL check_function_bodies = on")
             _apply(conn, script)
+        if todo or grant_to:
+            _settle_rights(conn, folder / "rights.sql", grant_to)
     return [script.name for script in todo]
+
+
+def _refuse_guests(conn: Connection[Any], todo: list[Script]) -> None:
+    """Only the schema's owner may change it."""
+    owner = conn.execute(OWNER).fetchone()
+    if owner and not owner[1]:
+        older = f"{', '.join(script.name for script in todo)} not applied. " if todo else ""
+        raise MigrationError(
+            f"{older}The schema belongs to the role {owner[0]!r}, and this one may not change it. "
+            f"Nothing was changed. Run with a connection of {owner[0]!r}: coinpurse migrate"
+        )
+
+
+def _settle_rights(conn: Connection[Any], rights: Path, grant_to: str | None) -> None:
+    if grant_to:
+        try:
+            name = sql.Identifier(grant_to)
+            conn.execute(sql.SQL("GRANT USAGE ON SCHEMA coinpurse TO {}").format(name))
+        except psycopg.errors.UndefinedObject as error:
+            raise MigrationError(
+                f"There is no role {grant_to!r}. Nothing was changed. "
+                f"Make it first: CREATE ROLE {grant_to} LOGIN"
+            ) from error
+    if rights.exists():
+        conn.execute(rights.read_bytes())
 
 
 def pending(conninfo: str, folder: Path = SQL) -> list[str]:
