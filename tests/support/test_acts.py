@@ -238,7 +238,7 @@ async def test_u3_through_the_forms(ctx: Context, hire: Hire) -> None:
     assert "waits for a second person" in page.text
     assert "0 credits to spend" in page.text
     page = await lead.open("/support/requests")
-    assert "agent@staff.test asks: gave credits, 2,500 credits" in page.text
+    assert "agent@staff.test asks to give 2,500 credits" in page.text
     page = await lead.press(page, "Approve and do it", decision="approve")
     assert "Done: gave credits." in page.text
     page = await agent.open(where)

@@ -21,14 +21,14 @@ NAMES = {"ch": "charge", "ho": "hold", "gr": "grant", "re": "reversal", "su": "s
 BY_TEXT = """
     SELECT account, id, test, name, email FROM (
       (SELECT * FROM coinpurse.accounts
-        WHERE lower(id) COLLATE "C" >= lower(%(text)s) COLLATE "C"
-          AND lower(id) COLLATE "C" < (lower(%(text)s) || chr(1114111)) COLLATE "C"
-        ORDER BY lower(id) COLLATE "C" LIMIT %(limit)s)
+        WHERE lower(id COLLATE "C") >= lower(%(text)s COLLATE "C")
+          AND lower(id COLLATE "C") < lower(%(text)s COLLATE "C") || chr(1114111)
+        ORDER BY lower(id COLLATE "C") LIMIT %(limit)s)
       UNION
       (SELECT * FROM coinpurse.accounts
-        WHERE lower(email) COLLATE "C" >= lower(%(text)s) COLLATE "C"
-          AND lower(email) COLLATE "C" < (lower(%(text)s) || chr(1114111)) COLLATE "C"
-        ORDER BY lower(email) COLLATE "C" LIMIT %(limit)s)
+        WHERE lower(email COLLATE "C") >= lower(%(text)s COLLATE "C")
+          AND lower(email COLLATE "C") < lower(%(text)s COLLATE "C") || chr(1114111)
+        ORDER BY lower(email COLLATE "C") LIMIT %(limit)s)
       UNION
       (SELECT * FROM coinpurse.accounts
         WHERE to_tsvector('simple'::regconfig, coalesce(name, ''))

@@ -3,6 +3,7 @@ whom we believe: the issuer that the settings name, signatures by its keys, toke
 addresses of people who were added before."""
 
 import hmac
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,6 @@ import httpx
 import jwt
 import structlog
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.starlette_client import OAuth
 from joserfc.errors import JoseError
 
 from coinpurse.app import staff
@@ -127,6 +127,10 @@ async def _come_in(ctx: Context, person: Mapping[str, Any]) -> str:
 
 @cache
 def _client(issuer: str, client_id: str, client_secret: str) -> Any:
+    # Loaded where it is used: it takes a good part of a server's start, and says that it will leave httpx.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from authlib.integrations.starlette_client import OAuth
     return OAuth().register(
         "staff",
         client_id=client_id,

@@ -37,6 +37,8 @@ WELCOME = """
     · Try a double exposure: every other one fails, and its credits come back.
     · Go to the renewal date: monthly credits reset, add-on credits stay. Then with a card that fails.
     · Open "Payment provider" below the clock: lost webhooks, refunds, disputes, bank debits.
+    · Open "Support desk" beside it: come in as Ann (agent) or Lea (lead) to the support console,
+      which is at {url}/support. It says why a renewal has not landed, and what to do.
 
   The API is described at {url}/docs. Everything is kept in {home}
   Ctrl-C ends it.

@@ -14,6 +14,7 @@ from coinpurse.app import sessions, wallets
 from coinpurse.app.context import Context
 from coinpurse.demo import clock, making, notes, troubles
 from coinpurse.demo.customers import CUSTOMERS, MIA, Studio
+from coinpurse.demo.desk import STAFF, come_in
 from coinpurse.demo.provider import STUDIO
 from coinpurse.domain.credits import Balance
 from coinpurse.domain.errors import CoinpurseError, CreditsHeld, InsufficientCredits, Invalid
@@ -69,6 +70,7 @@ async def show(request: Request) -> Response:
         quotes=await _quotes(ctx, customer),
         panel=await troubles.panel(studio, customer),
         panel_open="provider" in request.query_params,
+        colleagues=STAFF.values(),
     )
     response = HTMLResponse(page)
     response.delete_cookie(notes.COOKIE)
@@ -238,6 +240,7 @@ ROUTES = [
     Route("/studio/clock", move_clock, methods=["POST"]),
     Route("/studio/provider", act, methods=["POST"]),
     Route("/studio/customer", switch, methods=["POST"]),
+    Route("/studio/desk", come_in, methods=["POST"]),
     Route("/studio/quote", quote),
     Route("/studio/token", token),
     Route("/studio/static/{name}", ASSETS.serve),

@@ -9,7 +9,7 @@ import structlog
 from coinpurse.app import overview
 from coinpurse.app.context import Context
 
-ROUND = 30.0  # seconds between two rounds
+ROUND = 10.0  # seconds between two rounds
 BETWEEN = 0.05  # seconds between two batches of a round, which leaves the database to others
 LONGEST_PAUSE = 120.0  # seconds; after failures the pause doubles up to this
 

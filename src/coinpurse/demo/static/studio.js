@@ -47,7 +47,7 @@ async function send(target, submitter) {
 }
 
 document.addEventListener("submit", (event) => {
-  if (!event.target.matches("#create, .clock form, .work form")) return;
+  if (!event.target.matches("#create, .clock form:not([data-leaves]), .work form")) return;
   event.preventDefault();
   if (event.submitter?.name === "idea") form.elements.prompt.value = event.submitter.value;
   send(event.target, event.submitter);

@@ -7,8 +7,8 @@ from datetime import datetime
 from coinpurse.app.overview import Day
 from coinpurse.web import words
 
-WIDTH, HEIGHT = 720, 200
-LEFT, TOP, BOTTOM = 56, 12, 24
+WIDTH, HEIGHT = 960, 240
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 14, 28
 KINDS = ("granted", "spent", "expired")
 
 
@@ -51,7 +51,7 @@ class Plot:
 def moved(days: Sequence[Day]) -> Plot:
     """What was granted, spent and expired, three bars a day."""
     top = _round_up(max((getattr(day, kind) for day in days for kind in KINDS), default=0))
-    step = (WIDTH - LEFT) / max(len(days), 1)
+    step = (WIDTH - LEFT - RIGHT) / max(len(days), 1)
     each = step * 0.8 / len(KINDS)
     bars = []
     for n, day in enumerate(days):
@@ -67,7 +67,7 @@ def moved(days: Sequence[Day]) -> Plot:
 def outstanding(days: Sequence[Day]) -> Plot:
     """What all accounts have, at the end of each day."""
     top = _round_up(max((day.outstanding for day in days), default=0))
-    step = (WIDTH - LEFT) / max(len(days), 1)
+    step = (WIDTH - LEFT - RIGHT) / max(len(days), 1)
     points = [
         (_r(LEFT + (n + 0.5) * step), _r(HEIGHT - BOTTOM - _height(day.outstanding, top)))
         for n, day in enumerate(days)
@@ -106,7 +106,7 @@ def _levels(top: int) -> list[Mark]:
 def _dates(days: Sequence[Day], step: float) -> list[Mark]:
     """Every seventh day, the last one among them."""
     shown = range(len(days) - 1, -1, -7)
-    return [Mark(_r(LEFT + (n + 0.5) * step), HEIGHT - 6, _short(days[n].day)) for n in shown]
+    return [Mark(_r(LEFT + (n + 0.5) * step), HEIGHT - 8, _short(days[n].day)) for n in shown]
 
 
 def _short(day: datetime) -> str:

@@ -22,6 +22,14 @@ ACTS = {
     "staff_added": "added a colleague",
     "staff_changed": "changed a colleague's account",
 }
+#: The acts that may wait for a second person, as they are asked for.
+ASKED = {
+    "given": "to give",
+    "exception_given": "to make an exception and give",
+    "taken_back": "to take back",
+    "exception_taken": "to make an exception and take back",
+    "ended": "to end a subscription",
+}
 STATES = {
     "under_way": "not known to be done",
     "waiting": "waits for approval",
@@ -208,6 +216,7 @@ WORDS: dict[str, Any] = {
     "why": why,
     "tone": lambda word: TONES.get(word, ""),
     "act_words": lambda act: _(ACTS.get(act) or act),
+    "ask_words": lambda act: _(ASKED.get(act) or act),
     "state_words": lambda state: _(STATES[state]),
     "kind_words": lambda kind: _(KINDS[kind]),
     "note_words": lambda kind: _(NOTES.get(kind) or kind),
