@@ -94,3 +94,26 @@ def test_yes_or_no() -> None:
     """A word that is neither must not silently be no."""
     with pytest.raises(ValueError, match="COINPURSE_STRIPE_FINALIZE"):
         Settings.from_env({"COINPURSE_STRIPE_FINALIZE": "maybe"})
+
+
+def test_staff_settings() -> None:
+    """Limits are changed role by role, and an issuer needs a client; its secret isn't shown."""
+    said = {
+        "COINPURSE_STAFF_LIMITS": "agent=5, lead=50",
+        "COINPURSE_OIDC_ISSUER": "https://login.test/",
+        "COINPURSE_OIDC_CLIENT_ID": "purse",
+        "COINPURSE_OIDC_CLIENT_SECRET": "hush",
+    }
+    chosen = Settings.from_env(said).staff
+    assert chosen.limits == {"viewer": 0, "agent": 5, "lead": 50, "admin": 100_000}
+    assert (chosen.issuer, chosen.client_id) == ("https://login.test", "purse")
+    assert "hush" not in repr(chosen)
+    with pytest.raises(ValueError, match="CLIENT_ID"):
+        Settings.from_env({"COINPURSE_OIDC_ISSUER": "https://login.test"})
+
+
+@pytest.mark.parametrize("limits", ["agent", "agent=", "agent=-1", "agent=many", "king=5", "agent=1.5"])
+def test_staff_limits_that_make_no_sense_are_refused(limits: str) -> None:
+    """A limit that is misspelt must not silently be another."""
+    with pytest.raises(ValueError, match="COINPURSE_STAFF_LIMITS"):
+        Settings.from_env({"COINPURSE_STAFF_LIMITS": limits})

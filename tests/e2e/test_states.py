@@ -1,7 +1,6 @@
 """The Subscriptions page in each state, as people meet it: on the phone and on the desk, by day and by night,
 with JavaScript and without, by eye, by keyboard and by screen reader."""
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import serving
+from e2e.judging import offences, wide
 from e2e.states import STATES, prepare
 from web.conftest import CATALOG
 
-AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 #: Where to keep pictures of what was seen, for the docs and for looking at.
 PICTURES = os.environ.get("COINPURSE_TEST_PICTURES")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
@@ -56,31 +55,12 @@ def enter(context: BrowserContext, purse: dict[str, str], state: str, path: str 
     return page
 
 
-def offences(page: Page) -> list[str]:
-    """What axe-core finds to be serious or worse."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm ci --prefix tests/e2e/axe")
-    if not page.evaluate("!!window.axe"):
-        page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        f"{rule['id']}: {json.dumps([node['html'][:120] for node in rule['nodes']])}"
-        for rule in found["violations"]
-        if rule["impact"] in ("serious", "critical")
-    ]
-
-
 def test_axe_sees_what_is_wrong(views: dict[str, BrowserContext], purse: dict[str, str]) -> None:
     """The judge of the tests below is awake: it finds what is made wrong on purpose."""
     page = enter(views["desk-light"], purse, "fresh")
     page.evaluate("document.querySelector('.status').style.color = '#ddd'")
     page.evaluate("document.querySelector('main').append(document.createElement('button'))")
     assert {found.partition(":")[0] for found in offences(page)} == {"button-name", "color-contrast"}
-
-
-def wide(page: Page) -> bool:
-    """Whether something sticks out of the screen."""
-    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -23,7 +23,7 @@ VIEWS: dict[str, dict[str, Any]] = {
 MIA = account_digest("mia", True).hex
 PAGES = {
     "/support": "Find an account",
-    "/support?q=m": "Found",
+    "/support?q=nobody": "Find an account",
     "/support/renewals?state=late&test=1": "Renewals whose payment is not confirmed",
     "/support/events?status=applied&test=1": "Billing events",
     "/support/overview?test=1": "Overview",

@@ -106,12 +106,12 @@ def _asked(renewal: Renewal, looked_up: Sequence[StaffAct]) -> StaffAct | None:
 
 
 async def _told(ctx: Context, who: Who, renewal: Renewal, seller: Seller | None) -> list[BillingEvent]:
-    """The billing events that came for a renewal that isn't confirmed."""
+    """The billing events that came for a renewal that isn't confirmed, and may say why."""
     if seller is None:
         return []
     found = []
     for one in renewal.events:
-        if one.arrived is not None:
+        if one.arrived is not None and (one.status != "applied" or one.type in FAILING):
             try:
                 found.append(await events.get_event(ctx, who, one.arrived, provider=seller.provider))
             except CoinpurseError:  # it was there a moment ago
@@ -141,7 +141,8 @@ def diagnose(
         return Diagnosis("unpaid", None, failing[0] if failing else None)
     if asked is not None:
         return Diagnosis("asked", "look_up", detail=asked.result)
-    return Diagnosis("partly" if told else "missing", "look_up")
+    came = any(one.arrived for one in renewal.events)
+    return Diagnosis("partly" if came else "missing", "look_up")
 
 
 def _first(told: Sequence[BillingEvent], status: str, kinds: set[str] | None) -> BillingEvent | None:
