@@ -13,7 +13,7 @@ from coinpurse.api.guard import KeyRing, allows
 from coinpurse.app import keys
 from coinpurse.app.context import Context
 from coinpurse.app.live import Hub
-from coinpurse.domain.errors import Unauthorized
+from coinpurse.domain.errors import Conflict, Invalid, Unauthorized
 
 CHARGE = {"account": "u", "amount": 1}
 GRANT = {"account": "u", "kind": "addon", "amount": 1, "reason": "x"}
@@ -135,6 +135,27 @@ async def test_a_revoked_key_opens_nothing(
     assert (await client.get("/v1/accounts/x")).status_code == 404
     await keys.revoke_key(ctx, (await keys.authenticate(ctx, secret)).id)
     refused(await client.get("/v1/accounts/x"), 401, "unauthorized")
+
+
+async def test_a_rotated_key_works_for_a_while(ctx: Context) -> None:
+    """The new one has the same scopes; both work, until the old one's time is over. A key that ends can't be
+    rotated again, and can be revoked at once."""
+    old = await keys.create_key(ctx, scopes=["spend", "read"], test=True, name="shop")
+    new = await keys.rotate_key(ctx, old.id, overlap=3600)
+    assert (new.scopes, new.test) == (old.scopes, True)
+    assert [(await keys.authenticate(ctx, key)).name for key in (old.key, new.key)] == ["shop", "shop"]
+    with pytest.raises(Conflict):
+        await keys.rotate_key(ctx, old.id)
+    assert (await keys.revoke_key(ctx, old.id)).revoked_at
+    with pytest.raises(Unauthorized):
+        await keys.authenticate(ctx, old.key)
+    newest = await keys.rotate_key(ctx, new.id, overlap=0)
+    with pytest.raises(Unauthorized):
+        await keys.authenticate(ctx, new.key)
+    assert await keys.authenticate(ctx, newest.key)
+    for nonsense in (-1, True, 10**9):
+        with pytest.raises(Invalid):
+            await keys.rotate_key(ctx, newest.id, overlap=nonsense)
 
 
 async def test_a_key_is_asked_for_again_after_two_seconds(ctx: Context) -> None:

@@ -85,6 +85,11 @@ def test_keys(ask: Ask, run: Run) -> None:
     assert ask("keys", "revoke", made["id"])["revoked_at"]
     assert "revoked" in run("keys", "list").stdout
     assert run("keys", "revoke", "ak_nothing").exit_code == 1
+    old = ask("keys", "create", "--scope", "read")
+    new = ask("keys", "rotate", old["id"], "--overlap", "2")
+    assert (new["scopes"], new["key"] != old["key"]) == (["read"], True)
+    assert f"{old['id']}  live  read" in run("keys", "list").stdout
+    assert "ends" in run("keys", "list").stdout
 
 
 @pytest.mark.parametrize(

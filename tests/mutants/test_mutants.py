@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
+from mutants import hot_path
+from mutants.hot_path import HOT_PATH
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "coinpurse"
 SQL = "store/sql/functions/"
@@ -203,9 +206,9 @@ MUTANTS = [
 
 
 def run(package: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """Runs a test of the rules against a copy of the package."""
+    """Runs a test against a copy of the package."""
     env = {**os.environ, "PYTHONPATH": str(package.parent), "COINPURSE_TEST_PG": "18"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/rules/{test}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{test}"]
     return subprocess.run(
         command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
     )
@@ -221,20 +224,32 @@ def package(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[f"{m.rule}-{m.test.split('::')[1]}" for m in MUTANTS])
 def test_a_mutant_is_found(package: Path, mutant: Mutant) -> None:
     """The test of the rule fails, by a failure of its own and not because nothing runs."""
+    find(package, mutant, f"rules/{mutant.test}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", HOT_PATH, ids=lambda mutant: mutant.what.replace(" ", "-"))
+def test_a_mutant_of_the_hot_path_is_found(package: Path, mutant: hot_path.Mutant) -> None:
+    """Of what every charge goes through, in Python and in SQL."""
+    find(package, mutant, mutant.test)
+
+
+def find(package: Path, mutant: Mutant | hot_path.Mutant, test: str) -> None:
+    """Breaks the copy; the test must fail."""
     path = package / mutant.file
     text = path.read_text("utf-8")
     assert text.count(mutant.old) == 1, "the line has changed: write the mutant anew"
     path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
-    result = run(package, mutant.test)
+    result = run(package, test)
     assert result.returncode == 1, result.stdout
-    assert f"FAILED tests/rules/{mutant.test}" in result.stdout, result.stdout
+    assert f"FAILED tests/{test}" in result.stdout, result.stdout
 
 
 @pytest.mark.slow
 def test_an_unchanged_copy_passes(package: Path) -> None:
     """What kills the mutants is their change: without one, the same tests pass, and against the copy."""
     (package / "__init__.py").write_text((package / "__init__.py").read_text() + "\nCOPY = True\n")
-    result = run(package, "test_s_spending.py::test_s1_monthly_is_spent_before_addon")
+    result = run(package, "rules/test_s_spending.py::test_s1_monthly_is_spent_before_addon")
     assert result.returncode == 0, result.stdout
     seen = subprocess.run(
         [sys.executable, "-c", "import coinpurse; print(coinpurse.COPY)"],

@@ -64,6 +64,24 @@ async def test_the_queue_is_bounded() -> None:
     assert outcomes[2].retry_after == 1
 
 
+async def test_nobody_joins_a_queue_that_stands_still() -> None:
+    """When somebody has waited for too long, the next one is refused at once instead of waiting longer; those
+    who wait are served, and then the queue is open again."""
+    calls = Calls()
+    calls.open.clear()
+    coalescer = Coalescer(calls.send, longest=0.05)
+    early = [asyncio.create_task(coalescer.submit(n)) for n in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    early.append(asyncio.create_task(coalescer.submit(2)))
+    await asyncio.sleep(0.1)
+    with pytest.raises(Unavailable):
+        await coalescer.submit(3)
+    calls.open.set()
+    assert await asyncio.gather(*early) == [0, 2, 4]
+    assert await coalescer.submit(3) == 6
+
+
 async def test_who_gives_up_while_waiting_takes_the_request_along() -> None:
     """A caller that is cancelled before its group leaves is not sent; one that is cancelled later is, and
     harms nobody."""

@@ -8,15 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from coinpurse.app.context import Context
-from coinpurse.domain.errors import Invalid, NotFound, Unauthorized
+from coinpurse.domain.errors import Conflict, Invalid, NotFound, Unauthorized
 
 SCOPES = ("read", "spend", "grant", "support", "admin")
+MOST_OVERLAP = 90 * 86_400
 COLUMNS = "id, scopes, test, name, created_at, revoked_at"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it is kept. `test` keys reach test accounts only, live keys live ones only."""
+    """A key as it is kept. `test` keys reach test accounts only, live keys live ones only. `revoked_at` may
+    lie ahead: until then it works."""
 
     id: str
     scopes: list[str]
@@ -67,6 +69,23 @@ async def list_keys(ctx: Context) -> list[ApiKey]:
 async def revoke_key(ctx: Context, id: str) -> ApiKey:
     """Ends a key; at once for this process, within seconds for others. Raises NotFound."""
     await ctx.db.call("revoke_key", id=id)
+    return await _find(ctx, id)
+
+
+async def rotate_key(ctx: Context, id: str, *, overlap: int = 86_400) -> NewKey:
+    """Makes a key with the same scopes, mode and name; the old one works for `overlap` more seconds. Raises
+    NotFound, Conflict for a key that is revoked, Invalid."""
+    if not isinstance(overlap, int) or isinstance(overlap, bool) or not 0 <= overlap <= MOST_OVERLAP:
+        raise Invalid.at("/overlap", f"It is a whole number of seconds from 0 to {MOST_OVERLAP:,}.")
+    old = await _find(ctx, id)
+    if old.revoked_at is not None:
+        raise Conflict(f"The key {id} is revoked, or about to be. Make a new one: coinpurse keys create")
+    made = await create_key(ctx, scopes=old.scopes, test=old.test, name=old.name)
+    await ctx.db.call("retire_key", id=id, seconds=overlap)
+    return made
+
+
+async def _find(ctx: Context, id: str) -> ApiKey:
     for key in await list_keys(ctx):
         if key.id == id:
             return key
@@ -78,7 +97,8 @@ async def authenticate(ctx: Context, key: str) -> ApiKey:
     rows: list[dict[str, Any]] = []
     if key.startswith(("cp_test_", "cp_live_")) and len(key) < 200:
         rows = await ctx.db.rows(
-            f"SELECT {COLUMNS} FROM coinpurse.api_keys WHERE hash = %s AND revoked_at IS NULL",  # noqa: S608
+            f"SELECT {COLUMNS} FROM coinpurse.api_keys "  # noqa: S608
+            "WHERE hash = %s AND (revoked_at IS NULL OR revoked_at > clock_timestamp())",
             [_hash(key)],
         )
     if not rows:

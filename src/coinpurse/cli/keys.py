@@ -1,5 +1,7 @@
 """`coinpurse keys …`: API keys."""
 
+from datetime import UTC, datetime
+
 import click
 
 from coinpurse.app import keys as app
@@ -12,7 +14,7 @@ SCOPES = ("read", "spend", "grant", "support", "admin")
 
 @click.group()
 def keys() -> None:
-    """Create, list and revoke API keys."""
+    """Create, list, rotate and revoke API keys."""
 
 
 @keys.command()
@@ -39,11 +41,35 @@ async def list_(ctx: Context) -> Said:
             "test" if key.test else "live",
             ", ".join(key.scopes),
             key.name or "",
-            f"revoked {when(key.revoked_at)}" if key.revoked_at else f"created {when(key.created_at)}",
+            _state(key),
         )
         for key in found
     ]
     return Said(found, table(rows) if rows else ["No keys. Make one: coinpurse keys create --scope read"])
+
+
+def _state(key: app.ApiKey) -> str:
+    if key.revoked_at is None:
+        return f"created {when(key.created_at)}"
+    return f"{'ends' if key.revoked_at > datetime.now(UTC) else 'revoked'} {when(key.revoked_at)}"
+
+
+@keys.command()
+@click.argument("key_id", metavar="KEY_ID")
+@click.option(
+    "--overlap",
+    "hours",
+    type=click.IntRange(0, app.MOST_OVERLAP // 3600),
+    default=24,
+    show_default=True,
+    help="Hours for which the old key works on.",
+)
+@in_context
+async def rotate(ctx: Context, key_id: str, hours: int) -> Said:
+    """Make a new key with the same scopes, mode and name; the old one ends by itself."""
+    key = await app.rotate_key(ctx, key_id, overlap=hours * 3600)
+    words = f"This is {key.id}. It won't be shown again. {key_id} works for {hours} more hours."
+    return Said(key, [key.key, words])
 
 
 @keys.command()

@@ -6,6 +6,7 @@ callers who wait together are served about as fast as one.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
@@ -19,29 +20,36 @@ A = TypeVar("A")
 class Coalescer(Generic[Q, A]):
     """Sends requests in groups of at most `most`, one group at a time, in the order of their arrival.
 
-    `send` answers a group in its order. At most `queue` requests wait; one more is refused with
-    Unavailable. A caller who gives up while
-    waiting takes its request along; one who gives up later doesn't stop it.
+    `send` answers a group in its order. At most `queue` requests wait, and new ones only while none has
+    waited for `longest` seconds: one more is refused with Unavailable, before it has cost anything. A caller
+    who gives up while waiting takes its request along; one who gives up later doesn't stop it.
     """
 
     def __init__(
-        self, send: Callable[[Sequence[Q]], Awaitable[Sequence[A]]], *, most: int = 500, queue: int = 20_000
+        self,
+        send: Callable[[Sequence[Q]], Awaitable[Sequence[A]]],
+        *,
+        most: int = 500,
+        queue: int = 20_000,
+        longest: float = 5.0,
     ) -> None:
         self._send = send
         self._most = most
         self._queue = queue
-        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._longest = longest
+        self._waiting: deque[tuple[Q, asyncio.Future[A], float]] = deque()
         self._sender: asyncio.Task[None] | None = None
 
     async def submit(self, request: Q) -> A:
         """The answer to one request."""
-        if len(self._waiting) >= self._queue:
+        now = time.monotonic()
+        if len(self._waiting) >= self._queue or (self._waiting and now - self._waiting[0][2] > self._longest):
             raise Unavailable(
-                f"{self._queue:,} requests are waiting already. Nothing was done: try again in a moment.",
+                f"{len(self._waiting):,} requests are waiting. Nothing was done: try again in a moment.",
                 retry_after=1,
             )
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, answer))
+        self._waiting.append((request, answer, now))
         if self._sender is None:
             self._sender = asyncio.create_task(self._work())
         return await answer
@@ -58,7 +66,7 @@ class Coalescer(Generic[Q, A]):
     def _take(self) -> list[tuple[Q, asyncio.Future[A]]]:
         group: list[tuple[Q, asyncio.Future[A]]] = []
         while self._waiting and len(group) < self._most:
-            request, answer = self._waiting.popleft()
+            request, answer, _ = self._waiting.popleft()
             if not answer.cancelled():
                 group.append((request, answer))
         return group

@@ -107,7 +107,9 @@ class Database:
                     result = await once(conn)
                     await _refuse_uncertain(conn)
                     return result
-            except (psycopg.Error, PoolTimeout) as error:
+            except PoolTimeout as error:
+                raise _unreachable() from error  # ten seconds without a connection are enough of a wait
+            except psycopg.Error as error:
                 if not _passing(error):
                     raise
                 if attempt + 1 == ATTEMPTS:
@@ -137,11 +139,10 @@ def _call(function: str, arguments: dict[str, Any]) -> tuple[sql.Composed, dict[
     }
 
 
-def _passing(error: psycopg.Error | PoolTimeout) -> bool:
-    state = getattr(error, "sqlstate", None)
-    if state is None:
-        return isinstance(error, psycopg.OperationalError | PoolTimeout)
-    return state in TRANSIENT or state.startswith(NO_RESOURCES)
+def _passing(error: psycopg.Error) -> bool:
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate in TRANSIENT or error.sqlstate.startswith(NO_RESOURCES)
 
 
 def _unreachable() -> Unavailable:

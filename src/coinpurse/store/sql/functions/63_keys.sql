@@ -4,7 +4,13 @@ LANGUAGE sql SET search_path = coinpurse, pg_temp AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION revoke_key(p_id text) RETURNS void LANGUAGE sql SET search_path = coinpurse, pg_temp AS $$
-  UPDATE api_keys SET revoked_at = clock_timestamp() WHERE id = p_id AND revoked_at IS NULL
+  UPDATE api_keys SET revoked_at = clock_timestamp() WHERE id = p_id AND (revoked_at IS NULL OR revoked_at > clock_timestamp())
+$$;
+
+-- Lets a key work on for so many seconds, and no longer.
+CREATE OR REPLACE FUNCTION retire_key(p_id text, p_seconds bigint) RETURNS void LANGUAGE sql SET search_path = coinpurse, pg_temp AS $$
+  UPDATE api_keys SET revoked_at = clock_timestamp() + make_interval(secs => p_seconds)
+   WHERE id = p_id AND (revoked_at IS NULL OR revoked_at > clock_timestamp() + make_interval(secs => p_seconds))
 $$;
 
 -- A secret of this deployment, made up at its first use: 256 bits of the server's strong randomness.
