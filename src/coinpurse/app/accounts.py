@@ -79,6 +79,20 @@ async def move_clock(ctx: Context, who: Who, id: str, now: datetime) -> Balance:
     return await wallets.balance(ctx, who, id)
 
 
+async def erase(ctx: Context, who: Who, id: str, *, reason: str) -> Account:
+    """Erases what is known of a person: name, e-mail address, metadata, links to providers' customers, and
+    what providers told of them. The books stay whole, and right. Raises AccountNotFound, Conflict."""
+    check_text(reason, "/reason")
+    known = await ctx.directory.existing(id, who.test)
+    answer = await ctx.db.call("erase", account=known.digest, actor=who.actor, reason=reason)
+    if answer["status"] == "still_told":
+        raise Conflict(
+            "A payment provider still speaks of this account: a subscription runs there, a purchase is under "
+            "way, or an event waits. End that first, and let the events be worked on. Nothing was erased."
+        )
+    return await _account(ctx, known.digest)
+
+
 async def find_accounts(
     ctx: Context, who: Who, *, limit: int = 50, cursor: str | None = None, query: str | None = None
 ) -> Page[Account]:

@@ -169,7 +169,8 @@ async def retry_event(ctx: Context, who: Who, id: str, *, provider: str | None =
     """Has an event worked on once more, whatever became of it: a worker takes it within a second. Replaying
     one that was applied does no harm (E2). Raises NotFound, Conflict."""
     found = await get_event(ctx, who, id, provider=provider)
-    await ctx.db.call("retry_event", provider=found.provider, event=id)
+    if not await ctx.db.call("retry_event", provider=found.provider, event=id):
+        raise Conflict(f"What {id} said was erased with its account: there is nothing to work on any more.")
     log.info("billing event retried", provider=found.provider, event_id=id, actor=who.actor)
     return await get_event(ctx, who, id, provider=found.provider)
 

@@ -9,6 +9,7 @@ from coinpurse.cli.credits import balance, charge, explain, grant
 from coinpurse.cli.doctor import doctor
 from coinpurse.cli.endpoints import endpoints
 from coinpurse.cli.events import events
+from coinpurse.cli.exporting import export
 from coinpurse.cli.importing import import_
 from coinpurse.cli.keys import keys
 from coinpurse.cli.reconcile import reconcile
@@ -52,6 +53,7 @@ for command in (
     events,
     endpoints,
     import_,
+    export,
     doctor,
     shard,
     simulate,

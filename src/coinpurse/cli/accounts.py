@@ -18,7 +18,7 @@ from coinpurse.domain.credits import Account
 
 @click.group()
 def accounts() -> None:
-    """Show, list and create accounts."""
+    """Show, list, create and erase accounts."""
 
 
 @accounts.command()
@@ -67,6 +67,16 @@ async def create(ctx: Context, who: Who, account: str, clock: datetime | None, *
     first, *more = _account_lines(made)
     words = f"Created the account {first}." if created else f"Updated the account {first}."
     return Said({**asdict(made), "created": created}, [words, *more])
+
+
+@accounts.command()
+@of_account
+@click.option("--reason", required=True, help="Why; kept in the ledger.")
+@click.confirmation_option(prompt="Name, e-mail address, metadata and billing events will be gone. Go on?")
+async def erase(ctx: Context, who: Who, account: str, reason: str) -> Said:
+    """Erase what is known of a person; the books stay whole."""
+    erased = await app.erase(ctx, who, account, reason=reason)
+    return Said(erased, [f"Erased what was known of {account}. Its balance and its ledger are as they were."])
 
 
 def _account_lines(account: Account) -> list[str]:

@@ -98,3 +98,9 @@ BEGIN
     JOIN grants g ON g.account = p_account AND g."grant" = e."grant"
    GROUP BY GROUPING SETS ((made.operation), (date_trunc('day', made.at), g.kind));
 END $$;
+
+-- Until when a subscription is paid.
+CREATE OR REPLACE FUNCTION paid_until(p_account uuid, p_subscription bigint) RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
+  SELECT paid_through(s) FROM subscriptions s WHERE s.account = p_account AND s.subscription = p_subscription
+$$;

@@ -66,13 +66,14 @@ BEGIN
   RETURN woken;
 END $$;
 
--- Has one event worked on once more, whatever became of it: facts say how things stand, so a replay does no harm. Says whether there is one.
+-- Has one event worked on once more, whatever became of it: facts say how things stand, so a replay does no harm. Says whether there is one; of one whose words were
+-- erased there is nothing to work on.
 CREATE OR REPLACE FUNCTION retry_event(p_provider text, p_event text) RETURNS boolean LANGUAGE plpgsql SET search_path = coinpurse, pg_temp AS $$
 BEGIN
   UPDATE events SET next_at = clock_timestamp(), changed_at = clock_timestamp(),
          claimed_until = CASE WHEN status IN ('waiting', 'failed') THEN claimed_until END,
          status = CASE WHEN status = 'failed' THEN 'failed' ELSE 'waiting' END
-   WHERE provider = p_provider AND event = p_event;
+   WHERE provider = p_provider AND event = p_event AND body <> '';
   RETURN FOUND;
 END $$;
 
