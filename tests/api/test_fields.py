@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from pydantic import TypeAdapter, ValidationError
 
 from coinpurse.api.fields import AccountId, AccountInPath, Amount, Instant, Metadata, Reason
@@ -48,6 +49,27 @@ def test_account_ids_without_control_characters(value: object) -> None:
 def test_account_ids_may_be_anything_printable(value: str) -> None:
     """People's own ids are taken as they are."""
     assert taken(AccountId, value) == value
+
+
+async def test_the_servers_own_scope_stays_as_it_was(api: FastAPI) -> None:
+    """A server that logs paths reads its scope after us, and can't write what stands for an encoded slash."""
+    path = "/v1/accounts/a/b"
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "path": path, "raw_path": b"/v1/accounts/a%2Fb", "query_string": b"",
+        "headers": [], "scheme": "http", "server": ("credits.test", 80), "client": ("127.0.0.1", 1),
+        "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await api(scope, receive, send)
+    assert sent[0]["status"] == 401
+    assert scope["path"] == path
 
 
 def test_an_encoded_slash_belongs_to_the_account_id() -> None:

@@ -90,6 +90,7 @@ def writing(house: House) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_hostile_bodies_are_refused_everywhere(house: House, client: httpx.Client) -> None:
     """Each of them at each route that takes one: an answer that says what is wrong, never 500."""
     for method, path in writing(house):

@@ -58,6 +58,7 @@ def scopes_of(operation: dict[str, Any]) -> set[str]:
     return {scope for scheme in operation["security"] for scope in scheme.get("apiKey", ())}
 
 
+@pytest.mark.slow
 def test_each_lacking_scope_is_refused(house: House, key_with: Any) -> None:
     """Every route that needs a key, with each scope that doesn't suffice: 403, and nothing changes."""
     before, tried = state(house), 0

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
@@ -52,6 +53,21 @@ def test_any_file_is_read_or_refused(content: bytes) -> None:
         except Unusable:
             return
     assert all(line.fault or set(line.cells) <= set(sheet.columns) for line in lines)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b'""', b'"",""\n', b",,,\n,,", b'"\n"\n', b"\xef\xbb\xbf"], ids=repr
+)
+def test_a_file_of_nothing_holds_nothing(tmp_path: Path, content: bytes) -> None:
+    """Blank lines, quotes and delimiters, and not one name of a column: refused, or no columns."""
+    file = tmp_path / "nothing.csv"
+    file.write_bytes(content)
+    try:
+        with opened(file) as sheet:
+            columns = sheet.columns
+    except Unusable:
+        return
+    assert not any(columns)
 
 
 @given(

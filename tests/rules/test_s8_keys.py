@@ -12,6 +12,7 @@ import pytest
 
 from coinpurse.app import accounts, subscriptions, upkeep, wallets
 from coinpurse.app.context import Context, Who
+from coinpurse.domain.credits import Charge
 from coinpurse.domain.errors import IdempotencyConflict, InsufficientCredits, Invalid
 from coinpurse.domain.ids import key_digest
 from coinpurse.store.db import Database
@@ -197,6 +198,35 @@ async def test_s8_in_a_batch_a_key_counts_once(born: NewLife) -> None:
     assert (getattr(first, "replayed", None), getattr(again, "replayed", None)) == (False, True)
     assert isinstance(other, IdempotencyConflict)
     assert (await life.balance()).available == 90
+
+
+async def test_s8_a_repeated_batch_asks_the_database_twice(
+    born: NewLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch whose answer was lost is repeated just when the database has enough to do: all its first
+    answers are read in one call, not each in one of its own."""
+    life = await born()
+    await life.topup(500)
+    asked = [wallets.ChargeRequest(life.name, amount=n % 10, key=f"again-{n}") for n in range(40)]
+    first = await wallets.charge_batch(life.ctx, life.who, asked)
+    calls: list[str] = []
+    for name in ("call", "tuples", "rows"):
+        usual = getattr(life.ctx.db, name)
+        monkeypatch.setattr(life.ctx.db, name, _counted(usual, calls))
+    again = await wallets.charge_batch(life.ctx, life.who, asked)
+    assert len(calls) <= 3
+    assert all(isinstance(one, Charge) and one.replayed for one in again)
+    assert [one.id for one in first if isinstance(one, Charge)] == [
+        one.id for one in again if isinstance(one, Charge)
+    ]
+
+
+def _counted(usual: Any, calls: list[str]) -> Any:
+    async def call(what: str, *rest: Any, **more: Any) -> Any:
+        calls.append(what)
+        return await usual(what, *rest, **more)
+
+    return call
 
 
 async def test_s8_in_a_batch_a_refused_charge_does_not_use_up_its_key(born: NewLife) -> None:
