@@ -52,12 +52,13 @@ def _zero(facts: Facts) -> Answer:
 
 def _now(facts: Facts) -> str:
     monthly, addon = facts.balance.monthly, facts.balance.addon
-    return _(
-        "Now: %(monthly)s monthly and %(addon)s add-on, %(all)s in all.",
-        monthly=words.number(monthly.available),
-        addon=words.number(addon.available),
-        all=words.number(facts.balance.available),
-    )
+    buckets = [
+        _("%(num)s monthly", num=words.number(monthly.available)),
+        *(f"{words.number(one.available)} {saying.KINDS[one.kind]}" for one in facts.balance.buckets.other),
+        _("%(num)s add-on", num=words.number(addon.available)),
+    ]
+    total = words.number(facts.balance.available)
+    return _("Now: %(buckets)s; %(total)s in all.", buckets=words.listed(buckets), total=total)
 
 
 def _total(facts: Facts) -> Answer:
