@@ -12,8 +12,8 @@ BEGIN
   WITH batch AS MATERIALIZED (
     SELECT w.account, w.at, a.test, w.monthly + w.other + w.addon AS available, w.act AS latest, least(w.act, coalesce(s.act, 0) + 50000) AS act,
            s.act IS DISTINCT FROM w.act OR s.low_below <> below AS stale
-      FROM wallets w JOIN accounts a ON a.account = w.account LEFT JOIN summed s ON s.account = w.account
-     WHERE w.account > coalesce(round.after, '00000000-0000-0000-0000-000000000000') ORDER BY w.account LIMIT p_limit
+      FROM (SELECT * FROM wallets WHERE account > coalesce(round.after, '00000000-0000-0000-0000-000000000000') ORDER BY account LIMIT p_limit) w
+      JOIN accounts a ON a.account = w.account LEFT JOIN summed s ON s.account = w.account
   ), taken AS (
     INSERT INTO summed AS s (account, act, before, test, at, available, low_below, low)
     SELECT account, act, 0, test, at, available, below, available < below FROM batch WHERE stale AND latest > 0
