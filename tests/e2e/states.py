@@ -8,11 +8,10 @@ from pathlib import Path
 
 from coinpurse.app import accounts, billing, grants, sessions, subscriptions, wallets
 from coinpurse.app.context import Context
-from coinpurse.domain.facts import Fact, Paid, Purchase, Returned
-from coinpurse.domain.periods import month_start
+from coinpurse.domain.facts import Fact, Returned
 from coinpurse.settings import Settings
 from coinpurse.wiring import open_context
-from web.helpers import START, TESTER, customer, later, spend, subscriber
+from web.helpers import TESTER, customer, later, paid_line, spend, subscriber, topup_fact
 
 Live = Callable[[Context], Awaitable[str]]
 
@@ -28,18 +27,6 @@ class State:
 async def tell(ctx: Context, *facts: Fact) -> None:
     """The payment provider's event arrives."""
     assert (await billing.apply(ctx, "stripe", facts, test=True)).status == "applied"
-
-
-def topup(account: str, state: str = "paid") -> Purchase:
-    """A top-up as the provider tells of it."""
-    return Purchase(
-        purchase=f"cs_{account}",
-        state=state,  # type: ignore[arg-type]
-        pack="small",
-        amount=600,
-        payment=f"pi_{account}",
-        account=account,
-    )
 
 
 async def fresh(ctx: Context) -> str:
@@ -115,16 +102,7 @@ async def confirming(ctx: Context) -> str:
 async def late(ctx: Context) -> str:
     """A renewal of which the provider hasn't told."""
     account = await customer(ctx)
-    line = Paid(
-        subscription=f"sub_{account}",
-        line=f"il_{account}",
-        plan="starter",
-        interval="month",
-        start=START,
-        end=month_start(START, 1),
-        account=account,
-    )
-    await tell(ctx, line)
+    await tell(ctx, paid_line(account))
     await later(ctx, account, months=1, hours=1)
     return account
 
@@ -172,23 +150,23 @@ async def changing(ctx: Context) -> str:
 async def pending(ctx: Context) -> str:
     """A top-up by bank debit that is on its way."""
     account, _ = await subscriber(ctx)
-    await tell(ctx, topup(account, "pending"))
+    await tell(ctx, topup_fact(account, "pending"))
     return account
 
 
 async def failed(ctx: Context) -> str:
     """A top-up whose payment failed."""
     account, _ = await subscriber(ctx)
-    await tell(ctx, topup(account, "failed"))
+    await tell(ctx, topup_fact(account, "failed"))
     return account
 
 
 async def frozen(ctx: Context) -> str:
     """A top-up whose payment is in dispute."""
     account, _ = await subscriber(ctx)
-    await tell(ctx, topup(account))
+    await tell(ctx, topup_fact(account))
     await spend(ctx, account, 100)
-    await tell(ctx, Returned(payment=f"pi_{account}", total=600, dispute=f"dp_{account}", disputed=600))
+    await tell(ctx, Returned(payment=f"pi_{account}_a", total=600, dispute=f"dp_{account}", disputed=600))
     return account
 
 

@@ -159,6 +159,19 @@ def test_what_a_screen_reader_reads(views: dict[str, BrowserContext], purse: dic
         at = tree.index(part, at + 1)
 
 
+def test_right_to_left(views: dict[str, BrowserContext], purse: dict[str, str]) -> None:
+    """For languages that are written from the right, the whole page is mirrored, and nothing sticks out."""
+    page = enter(views["phone-dark"], purse, "renewed")
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert not wide(page)
+    title, name = page.locator("h1").bounding_box(), page.locator(".head .quiet").bounding_box()
+    assert title
+    assert name
+    assert title["x"] > name["x"]
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / "right-to-left.png")
+
+
 def test_forced_colors(chromium: Browser, purse: dict[str, str]) -> None:
     """With colours of the reader's own, the bars and the chart are still told from their ground."""
     with chromium.new_context(base_url=purse["url"], forced_colors="active") as context:

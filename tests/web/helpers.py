@@ -12,6 +12,7 @@ import httpx
 from coinpurse.app import accounts, checkouts, sessions, subscriptions, wallets
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.credits import Subscription
+from coinpurse.domain.facts import Paid, Purchase, PurchaseState
 from coinpurse.domain.periods import month_start
 
 TESTER = Who("tester", test=True)
@@ -145,3 +146,28 @@ async def later(ctx: Context, account: str, *, months: int = 0, hours: int = 0) 
 def numbers(text: str) -> list[str]:
     """The numbers in a text, as they are written."""
     return re.findall(r"\d[\d,]*", text)
+
+
+def paid_line(account: str) -> Paid:
+    """A payment provider's word that an account's first month is paid."""
+    return Paid(
+        subscription=f"sub_{account}",
+        line=f"il_{account}",
+        plan="starter",
+        interval="month",
+        start=START,
+        end=month_start(START, 1),
+        account=account,
+    )
+
+
+def topup_fact(account: str, state: PurchaseState = "paid", name: str = "a") -> Purchase:
+    """A top-up as a payment provider tells of it."""
+    return Purchase(
+        purchase=f"cs_{account}_{name}",
+        state=state,
+        pack="small",
+        amount=600,
+        payment=f"pi_{account}_{name}",
+        account=account,
+    )

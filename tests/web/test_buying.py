@@ -9,11 +9,22 @@ import pytest_asyncio
 
 from coinpurse.app import billing, wallets
 from coinpurse.app.context import Context
-from coinpurse.domain.facts import Fact, Paid, Purchase, Returned
-from coinpurse.domain.periods import month_start
+from coinpurse.domain.facts import Fact, Returned
 from coinpurse.wiring import open_context
 from shop import Shop, open_shop
-from web.helpers import START, TESTER, Browser, Open, Page, customer, later, numbers, spend, subscriber
+from web.helpers import (
+    TESTER,
+    Browser,
+    Open,
+    Page,
+    customer,
+    later,
+    numbers,
+    paid_line,
+    spend,
+    subscriber,
+    topup_fact,
+)
 
 
 @pytest_asyncio.fixture
@@ -46,18 +57,6 @@ async def press(shop: Shop, act: str) -> str:
     """Presses a button of the latest checkout at the shop: the path that leads back."""
     url: str = shop.sessions[-1]["url"]
     return (await shop.press(url, act)).removeprefix("http://purse.test")
-
-
-def topup(account: str, name: str, state: str = "paid") -> Purchase:
-    """A top-up as the provider tells of it."""
-    return Purchase(
-        purchase=f"cs_{account}_{name}",
-        state=state,  # type: ignore[arg-type]
-        pack="small",
-        amount=600,
-        payment=f"pi_{account}_{name}",
-        account=account,
-    )
 
 
 def returned(account: str, name: str, dispute: str | None = None, **more: Any) -> Returned:
@@ -132,7 +131,7 @@ async def test_p1_the_bank_takes_its_time(ctx: Context, shop: Shop, open_browser
         page = await browser.open(path)
         assert "Your bank is still moving the money: 500 credits will be added" in page.text
         assert "Thank you" not in page.text
-    await tell(ctx, replace(topup(account, "a", "failed"), purchase=shop.sessions[-1]["id"]))
+    await tell(ctx, replace(topup_fact(account, "failed"), purchase=shop.sessions[-1]["id"]))
     assert "The payment for 500 credits failed, so nothing was added." in (await browser.open()).text
     await go_and_pay(browser, shop)
     await shop.deliver(ctx)
@@ -196,16 +195,7 @@ async def test_b5_an_upgrade_that_is_not_paid(ctx: Context, shop: Shop, open_bro
 async def test_t7_a_late_renewal_names_its_reference(ctx: Context, open_browser: Open) -> None:
     """A renewal that is late is being looked into, under a name that support finds."""
     account = await customer(ctx)
-    line = Paid(
-        subscription=f"sub_{account}",
-        line=f"il_{account}",
-        plan="starter",
-        interval="month",
-        start=START,
-        end=month_start(START, 1),
-        account=account,
-    )
-    await tell(ctx, line)
+    await tell(ctx, paid_line(account))
     await later(ctx, account, months=1, hours=1)
     page = await (await open_browser(account)).open()
     assert (
@@ -221,7 +211,7 @@ async def test_t7_a_late_renewal_names_its_reference(ctx: Context, open_browser:
 async def test_p3_the_history_of_money_that_went_back(ctx: Context, open_browser: Open) -> None:
     """Refunds, refunds that failed, and what was owed are told in words, and add up."""
     account = await customer(ctx)
-    await tell(ctx, topup(account, "a"))
+    await tell(ctx, topup_fact(account))
     await spend(ctx, account, 400)
     await later(ctx, account, hours=1)
     await tell(ctx, returned(account, "a", refunded=200))
@@ -230,7 +220,7 @@ async def test_p3_the_history_of_money_that_went_back(ctx: Context, open_browser
     await later(ctx, account, hours=3)
     await tell(ctx, returned(account, "a", refunded=600))
     await later(ctx, account, hours=4)
-    await tell(ctx, topup(account, "b"))
+    await tell(ctx, topup_fact(account, name="b"))
     text = (await (await open_browser(account)).open("/subscriptions/history")).text
     assert "Refund The payment of your top-up was refunded. Taken back: 100 credits. −100 0 left" in text
     assert (
@@ -246,7 +236,7 @@ async def test_p3_the_history_of_money_that_went_back(ctx: Context, open_browser
 async def test_p3_the_history_of_a_dispute(ctx: Context, open_browser: Open) -> None:
     """Opened: frozen; won: back; another one, lost: gone."""
     account = await customer(ctx)
-    await tell(ctx, topup(account, "a"))
+    await tell(ctx, topup_fact(account))
     await spend(ctx, account, 100)
     for hours, said in enumerate(
         (

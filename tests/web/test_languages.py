@@ -84,6 +84,7 @@ def test_templates_have_no_words_of_their_own() -> None:
         ("", "", "de", "es", "es"),
         ("", "fr", "de", "es", "fr"),
         ("de-AT", "fr", "de", "es", "de-AT"),
+        ("", "", "", "de_DE.UTF-8@euro", "de-DE"),
         ("klingon", "../../etc", "q=;;;,*;q=x,de;q=0", "xx", "en-GB"),
     ],
 )

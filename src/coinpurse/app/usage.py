@@ -8,7 +8,7 @@ from coinpurse.app.context import Context, Who
 from coinpurse.domain.credits import Kind
 
 #: Of more acts than this only the latest are looked at, so that a page costs the same for everybody.
-MOST_ACTS = 20_000
+MOST_ACTS = 10_000
 SPENT = "SELECT * FROM coinpurse.spent_since(%s, %s, %s)"
 
 

@@ -4,7 +4,7 @@ itself; the other languages are in `locale/` (`make translations` keeps them in 
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
@@ -30,7 +30,7 @@ class Language:
     @property
     def tag(self) -> str:
         """For a `lang` attribute, and for the formats of scripts."""
-        return str(self.locale).replace("_", "-")
+        return "-".join(filter(None, (self.locale.language, self.locale.territory)))
 
 
 #: Half of the world's browsers say en-US without meaning it, and a day before its month is read aright
@@ -49,7 +49,7 @@ def speak(language: Language) -> None:
     _current.set(language)
 
 
-@cache
+@lru_cache(256)  # tags come from outside: they must not fill the memory
 def known(tag: str) -> Language | None:
     """The language for a tag such as `de` or `fr-CA`, in the formats of that region; None where the pages
     don't speak it."""
@@ -63,7 +63,12 @@ def known(tag: str) -> Language | None:
         return None
     if tag == "en":
         return ENGLISH
-    return Language(locale, Translations.load(str(FOLDER), [locale.language], DOMAIN))
+    return Language(locale, _translations(locale.language))
+
+
+@cache
+def _translations(language: str) -> NullTranslations:
+    return Translations.load(str(FOLDER), [language], DOMAIN)
 
 
 def choose(query: Mapping[str, str], cookies: Mapping[str, str], accepted: str, own: str | None) -> Language:

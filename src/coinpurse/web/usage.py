@@ -26,6 +26,7 @@ class Block:
     x: int
     y: float
     height: float
+    width: int = WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Everything that the section shows."""
+    """Everything that the section shows. The days to come begin at `ahead`, on the drawing's scale."""
 
     days: list[Day]
     parts: list[str]
     blocks: list[Block]
     top: int
-    today: int | None
+    ahead: int
     shares: list[Share]
     total: int
     summary: str
@@ -81,14 +82,14 @@ def chart(balance: Balance, usage: Usage) -> Chart:
     """The chart of an account's running period."""
     days = _days(balance, usage)
     top = max((day.sum for day in days), default=0)
-    today = (balance.as_of.astimezone(UTC).date() - days[0].day).days
+    past = (balance.as_of.astimezone(UTC).date() - days[0].day).days + 1
     used = [part for part in dict.fromkeys(PARTS.values()) if any(day.spent[part] for day in days)]
     return Chart(
         days=days,
         parts=used,
         blocks=[block for x, day in enumerate(days) for block in _blocks(x, day, top)],
         top=top,
-        today=STEP * today if today < len(days) else None,
+        ahead=STEP * min(past, len(days)),
         shares=_shares(usage),
         total=usage.credits,
         summary=_summary(days, usage, used),

@@ -19,6 +19,7 @@ function sayLocally(root) {
 let asked = 0;
 async function refresh() {
   const turn = ++asked;
+  latest = performance.now();
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
   const text = await answer.text();
   if (!answer.ok || turn !== asked) return;
@@ -36,12 +37,13 @@ async function refresh() {
 }
 
 let shown = Number(document.querySelector("credits-pill")?.getAttribute("sequence"));
-let waiting;
+let waiting, latest = -Infinity;
 document.addEventListener("credits", ({ detail }) => {
   if (detail.sequence === shown || !document.querySelector("[data-live]")) return;
   shown = detail.sequence;
   clearTimeout(waiting);
-  waiting = setTimeout(refresh, 150);
+  /* At once, but not more than every two seconds: a busy account changes all the time. */
+  waiting = setTimeout(refresh, Math.max(150, latest + 2000 - performance.now()));
 });
 
 document.addEventListener("submit", (event) => {

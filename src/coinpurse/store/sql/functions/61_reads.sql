@@ -85,15 +85,21 @@ DECLARE
 BEGIN
   RETURN QUERY
   WITH recent AS MATERIALIZED (
-    SELECT a.act, a.moves, a.grants, a.amounts, CASE a.kind WHEN 'reverse' THEN a.of ELSE a.act END AS made
+    SELECT a.act, a.at, a.kind, a.operation, a.moves, a.grants, a.amounts, a.of
       FROM acts a
      WHERE a.account = p_account AND a.act > before AND a.kind IN ('charge', 'capture', 'reverse')
-     ORDER BY a.act DESC LIMIT p_most + 1)
-  SELECT grouping(made.operation) = 0, made.operation, date_trunc('day', made.at), g.kind, count(DISTINCT made.act),
+     ORDER BY a.act DESC LIMIT p_most + 1
+  ), made AS (
+    SELECT r.at, r.operation, r.moves, r.grants, r.amounts, 1 AS charges FROM recent r WHERE r.kind <> 'reverse'
+    UNION ALL
+    SELECT c.at, c.operation, r.moves, r.grants, r.amounts, 0
+      FROM recent r JOIN acts c ON c.account = p_account AND c.act = r.of AND c.act > before
+     WHERE r.kind = 'reverse')
+  SELECT grouping(made.operation) = 0, made.operation, date_trunc('day', made.at), g.kind,
+         coalesce(sum(made.charges) FILTER (WHERE e.n = 1), 0)::bigint,
          sum(CASE WHEN m.source = 'spent' THEN -e.amount ELSE e.amount END)::bigint, (SELECT count(*) FROM recent) > p_most
-    FROM recent r
-    JOIN acts made ON made.account = p_account AND made.act = r.made AND made.act > before
-   CROSS JOIN LATERAL unnest(r.grants, r.amounts, string_to_array(r.moves, NULL)) AS e("grant", amount, letter)
+    FROM made
+   CROSS JOIN LATERAL unnest(made.grants, made.amounts, string_to_array(made.moves, NULL)) WITH ORDINALITY AS e("grant", amount, letter, n)
     JOIN moves m ON m.letter = e.letter AND 'spent' IN (m.source, m.target)
     JOIN grants g ON g.account = p_account AND g."grant" = e."grant"
    GROUP BY GROUPING SETS ((made.operation), (date_trunc('day', made.at), g.kind));
