@@ -128,3 +128,7 @@ def test_the_page_follows_while_it_is_open(studio: Studio) -> None:
     other.make("seen from elsewhere")
     expect(page.locator("#history .line").first).to_contain_text("seen from elsewhere")
     expect(page.locator("#q1")).to_have_attribute("open", "")
+    # Both have followed by one stream.
+    page.wait_for_function(
+        "async () => (await (await fetch('/metrics')).text()).includes('coinpurse_streams 1.0')"
+    )

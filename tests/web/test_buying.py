@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from coinpurse.app import billing, wallets
+from coinpurse.app import auto_topup, billing, wallets
 from coinpurse.app.context import Context
 from coinpurse.domain.facts import Fact, Returned
 from coinpurse.wiring import open_context
@@ -255,3 +255,25 @@ async def test_p3_the_history_of_a_dispute(ctx: Context, open_browser: Open) -> 
     assert "Dispute won The dispute was won: 400 credits can be spent again. +400 400 left" in text
     gone = "Refund The disputed payment of your top-up went back. Taken back: 400 credits. 0 0 left"
     assert gone in text, numbers(text)
+
+
+async def test_p4_an_automatic_top_up_that_stopped(ctx: Context, shop: Shop, open_browser: Open) -> None:
+    """The page says what is bought by itself and when; and when no card pays, that it has stopped, where
+    its owner looks."""
+    account = await customer(ctx)
+    browser = await open_browser(account)
+    await go_and_pay(browser, shop)
+    await shop.deliver(ctx)
+    await auto_topup.put_auto_topup(ctx, TESTER, account, pack="small", below=400, most_per_month=3)
+    text = (await browser.open()).text
+    assert (
+        "500 credits as soon as fewer than 400 are left, at most 3 times a month. This month so far: 0."
+        in text
+    )
+    assert "has stopped" not in text
+    await spend(ctx, account, 200)
+    digest = (await ctx.directory.existing(account, True)).digest
+    assert await auto_topup.top_up(ctx, digest) == "stopped"
+    page = await browser.open()
+    assert "Automatic top-up has stopped" in page.text
+    assert page.form("Payment method").action == "/subscriptions/portal"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coinpurse.app.portal import Payments
+from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.credits import Balance, Subscription
 from coinpurse.web import words
@@ -13,7 +14,7 @@ from coinpurse.web.reading import Overview
 
 Tone = Literal["good", "calm", "warn", "bad"]
 #: What a notice offers to do, by the name of the form in `_notices.html`.
-Offer = Literal["undo", "resume", "keep", "topup", "plans", "portal"]
+Offer = Literal["undo", "resume", "keep", "topup", "plans", "portal", "card"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ def notices(catalog: Catalog, found: Overview, ask: str) -> list[Notice]:
     return [
         *_of_payment(found.balance, found.main, found.payments, ask),
         *_of_topups(found.payments),
+        *_of_auto_topup(found.auto, found.payments),
         *_of_dispute(found.balance, ask),
         *_of_plan(catalog, found.balance, found.main, found.ended),
         *_of_credits(found.balance, found.main),
@@ -68,6 +70,16 @@ def _of_topups(payments: Payments) -> Iterator[Notice]:
                 amount=amount,
             )
             yield Notice("warn", _("A top-up did not go through"), text, "topup")
+
+
+def _of_auto_topup(auto: AutoTopup | None, payments: Payments) -> Iterator[Notice]:
+    if auto is not None and auto.state == "stopped":
+        text = _(
+            "The card was declined, or its owner has to agree first, so nothing was bought and nothing will "
+            "be until you have looked at it. You can top up by hand at any time."
+        )
+        offer: Offer = "card" if payments.portal else "topup"
+        yield Notice("warn", _("Automatic top-up has stopped"), text, offer)
 
 
 def _of_dispute(balance: Balance, ask: str) -> Iterator[Notice]:

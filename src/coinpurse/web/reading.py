@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from coinpurse.app import accounts, grants, ledger, portal, subscriptions, wallets
+from coinpurse.app import accounts, auto_topup, grants, ledger, portal, subscriptions, wallets
 from coinpurse.app.context import Context, Who
 from coinpurse.app.portal import Payments
+from coinpurse.domain.auto_topup import AutoTopup
 from coinpurse.domain.credits import Account, Balance, Entry, Grant, Subscription
+from coinpurse.domain.errors import NotFound
 from coinpurse.web import history
 from coinpurse.web.answers import Renewed
 
@@ -38,6 +40,7 @@ class Overview:
     history: History
     renewed: Renewed | None
     payments: Payments
+    auto: AutoTopup | None
 
     @property
     def main(self) -> Subscription | None:
@@ -53,12 +56,13 @@ class Overview:
 async def overview(ctx: Context, who: Who, account: str) -> Overview:
     """Everything at once; the balance first, so that the account is up to date for the rest (T4)."""
     balance = await wallets.balance(ctx, who, account)
-    owner, all_of_them, given, past, paid = await asyncio.gather(
+    owner, all_of_them, given, past, paid, auto = await asyncio.gather(
         accounts.get_account(ctx, who, account),
         subscriptions.subscriptions(ctx, who, account),
         grants.grants(ctx, who, account),
         read_history(ctx, who, account),
         portal.payments(ctx, who, account),
+        _auto_topup(ctx, who, account),
     )
     over = [one for one in all_of_them if one.status == "ended"]
     return Overview(
@@ -70,7 +74,15 @@ async def overview(ctx: Context, who: Who, account: str) -> Overview:
         history=past,
         renewed=await _renewed(ctx, who, balance, past.acts),
         payments=paid,
+        auto=auto,
     )
+
+
+async def _auto_topup(ctx: Context, who: Who, account: str) -> AutoTopup | None:
+    try:
+        return await auto_topup.get_auto_topup(ctx, who, account)
+    except NotFound:
+        return None
 
 
 async def _renewed(ctx: Context, who: Who, balance: Balance, recent: Sequence[history.Act]) -> Renewed | None:

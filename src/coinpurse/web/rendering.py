@@ -58,6 +58,7 @@ def environment(*folders: Path) -> Environment:
     made.filters.update({name: getattr(words, name) for name in names})
     made.globals["asset"] = ASSETS.url
     made.globals["plan_name"] = words.plan_name
+    made.globals["pack_name"] = words.pack_name
     made.globals["language"] = current
     made.globals["languages"] = language.OFFERED
     made.globals["pill_words"] = pill.words

@@ -136,6 +136,11 @@ def plan_name(catalog: Catalog, plan: str) -> str:
     return known.name if known else plan
 
 
+def pack_name(catalog: Catalog, pack: str) -> str:
+    """The pack's name; a pack that is no longer in the catalog goes by its id."""
+    return catalog.packs[pack].name if pack in catalog.packs else pack
+
+
 def shares(taken: Iterable[Taken]) -> str:
     """3 from monthly and 1 from add-on."""
     sums: dict[str, int] = {}
