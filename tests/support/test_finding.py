@@ -59,6 +59,8 @@ async def test_u3_found_by_our_own_ids(ctx: Context, hire: Hire) -> None:
         page = await viewer.open("/support", q=id)
         assert "As its owner sees it" in page.text
         assert said in page.text
+    elsewhere = await viewer.open(await address(ctx, "ann"), about=made.id.replace(made.id[3:11], "0" * 8))
+    assert "gave 90" not in elsewhere.text, "a page speaks of its own account's things only"
     nothing = made.id.rpartition("_")[0] + "_99"
     assert "has no" in (await viewer.open("/support", q=nothing)).text
 

@@ -95,7 +95,7 @@ async def show(desk: Desk) -> Response:
         notices=notices.notices(ctx.catalog, found, desk.request.app.state.brand.ask)[:2],
         answers=answers.answers(facts),
         timeline=moments(found.history, sheet.lately, sheet.told),
-        about=await _about(ctx, asked.get("about")),
+        about=await _about(ctx, digest, asked.get("about")),
         done=await _done(ctx, digest, asked.get("done")),
         limit=support.limit_of(ctx, desk.me.role),
     )
@@ -119,9 +119,10 @@ async def _done(ctx: Context, digest: UUID, id: str | None) -> StaffAct | None:
     return act if act.digest == digest else None
 
 
-async def _about(ctx: Context, id: str | None) -> dict[str, Any] | None:
-    """The thing of ours that somebody looked for."""
-    if id is None or not finding.OURS.fullmatch(id):
+async def _about(ctx: Context, digest: UUID, id: str | None) -> dict[str, Any] | None:
+    """The thing of this account's that somebody looked for; None where the address names none of its own."""
+    ours = finding.OURS.fullmatch(id or "")
+    if id is None or ours is None or ours[2] != digest.hex:
         return None
     who = Who("support")
     try:

@@ -45,7 +45,8 @@ def moments(
         if moment := within(line.at):
             moment.lines.append((line, actor))
     for note in lately:
-        if (ledger.CAUSES[note.kind][0], note.at) not in moved and (moment := within(note.at)):
+        cause = ledger.CAUSES.get(note.kind, (note.kind,))[0]
+        if (cause, note.at) not in moved and (moment := within(note.at)):
             moment.notes.append(note)
     for event in told:
         if moment := within(event.created_at):
