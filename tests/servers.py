@@ -61,8 +61,9 @@ def missing(name: str) -> str | None:
 
 
 @contextmanager
-def running(name: str) -> Iterator[str]:
-    """Run a new server as long as the block lasts; gives its address, without a database's name."""
+def running(name: str, settings: Sequence[str] = ()) -> Iterator[str]:
+    """Run a new server as long as the block lasts; gives its address, without a database's name. Its
+    folder is the address's host."""
     flavour = FLAVOURS[name]
     folder = Path(tempfile.mkdtemp(prefix=f"coinpurse-test-{name}-", dir="/tmp"))
     try:
@@ -72,7 +73,7 @@ def running(name: str) -> Iterator[str]:
         _run(flavour, folder, "initdb", "-D", data, *how)
         with (data / "postgresql.conf").open("a") as conf:
             places = ["listen_addresses=''", f"unix_socket_directories='{folder}'"]
-            conf.writelines(f"{_quoted(line)}\n" for line in [*FAST, *flavour.settings, *places])
+            conf.writelines(f"{_quoted(line)}\n" for line in [*FAST, *flavour.settings, *places, *settings])
         _run(flavour, folder, "pg_ctl", "start", "-D", data, "-l", folder / "log", "-w", "-s")
         try:
             yield f"host={folder} user=postgres"
@@ -80,6 +81,11 @@ def running(name: str) -> Iterator[str]:
             _run(flavour, folder, "pg_ctl", "stop", "-D", data, "-m", "immediate", "-s")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(name: str, folder: Path, program: str, *args: object) -> None:
+    """Run one of a flavour's programs as whoever owns the folder."""
+    _run(FLAVOURS[name], folder, program, *args)
 
 
 def _quoted(line: str) -> str:
