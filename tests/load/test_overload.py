@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from coinpurse.app.checks import verify
-from coinpurse.ordeal.wire import Answer, Wire
+from coinpurse.ordeal.wire import Answer, Lost, Wire
 from coinpurse.settings import DEFAULT_CATALOG, Settings
 from coinpurse.wiring import open_context
 from serving import answer, serving
@@ -50,15 +50,15 @@ class Crowd:
         self.turn += 1
         ticket = ticket or f"t{self.turn}"
         body = {"account": f"load-{hash(ticket) % ACCOUNTS}", "amount": 1, "metadata": {"ticket": ticket}}
-        message = self.wire._message("POST", "/v1/charges", body, {"Idempotency-Key": ticket})
+        message = self.wire.message("POST", "/v1/charges", body, {"Idempotency-Key": ticket})
         status = 0
         self._drop_idle()
         began = time.monotonic()
         try:
-            status, headers, content = await self.wire._try(self.wire.ports[0], message)
+            status, headers, content = await self.wire.once(self.wire.ports[0], message)
             if status == 503 and (b"retry-after" not in headers or b'"unavailable"' not in content):
                 self.wrong.append(f"a refusal without words: {content!r}")
-        except Exception as error:
+        except Lost as error:
             self.why[repr(error.__cause__)] += 1
         self.slowest[status] = max(self.slowest.get(status, 0), time.monotonic() - began)
         self.said.setdefault(ticket, []).append(status)

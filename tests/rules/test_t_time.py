@@ -244,6 +244,19 @@ async def test_t4_whoever_comes_first_sees_what_is_due(born: NewLife) -> None:
         assert (await life.balance()).held == 30
 
 
+async def test_t4_a_charge_takes_nothing_that_has_expired(born: NewLife) -> None:
+    """The quickest way to charge looks at the time too: a promotion that has just ended is not spent, though
+    nobody has looked at the account since."""
+    life = await born(None)
+    await life.topup(100)
+    promo = await life.give("promo", 10, datetime.now(UTC) + timedelta(seconds=0.4))
+    assert promo.expires_at
+    await until(promo.expires_at)
+    made = await life.charge(5)
+    assert [(part.kind, part.amount) for part in made.taken] == [("addon", 5)]
+    assert made.balance.available == 95
+
+
 async def test_t4_a_live_renewal_waits_for_nobody(born: NewLife) -> None:
     """Live subscriptions renew within the second, no sweep runs: whoever looks first finds the new credits
     in place of the old ones. Two accounts are swept instead: their answers and their ledgers are the

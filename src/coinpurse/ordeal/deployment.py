@@ -24,11 +24,11 @@ READY_SECONDS = 120.0
 class Deployment:
     """Everything that runs. `home` is an empty folder."""
 
-    def __init__(self, home: Path, tally: Counter[str], seed: str, port: int = 0) -> None:
+    def __init__(self, home: Path, tally: Counter[str], seed: str) -> None:
         self.home, self.tally, self.seed = home, tally, seed
         self.database = Database(home)
         self.to_database = Proxy(self._reach_database, tally, f"{seed} database")
-        self.ports = [port + n if port else 0 for n in range(SERVERS)]
+        self.ports = [0] * SERVERS
         self.to_servers = [Proxy(self._reacher(n), tally, f"{seed} server {n}") for n in range(SERVERS)]
         self.servers: list[Program] = []
         self.key = ""
@@ -45,7 +45,7 @@ class Deployment:
         self.key = await asyncio.to_thread(_make_key, direct)
         env["COINPURSE_DATABASE_URL"] = f"postgresql://postgres@127.0.0.1:{self.to_database.port}/coinpurse"
         for n in range(SERVERS):
-            self.ports[n] = self.ports[n] or _free_port()
+            self.ports[n] = _free_port()
             arguments = ["serve", "--port", str(self.ports[n])]
             log = self.home / f"server-{n}.log"
             self.servers.append(Program(f"server {n}", arguments, env, log, self.tally))

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from coinpurse.ordeal.account import START, Account, Fault, Wrong
 from coinpurse.ordeal.acts import PLENTY
 from coinpurse.ordeal.customers import Customer
@@ -22,7 +20,9 @@ from coinpurse.ordeal.wire import Silent, Wire
 CUSTOMERS = 8
 LIVING = 0.2
 MOST_FAULTS = 10
-BOOKS = "SELECT a.id, w.act, (SELECT count(*) FROM coinpurse.acts x WHERE x.account = a.account) FROM coinpurse.accounts a JOIN coinpurse.wallets w USING (account)"  # noqa: E501
+BOOKS = """
+    SELECT a.id, w.act, (SELECT count(*) FROM coinpurse.acts x WHERE x.account = a.account)
+      FROM coinpurse.accounts a JOIN coinpurse.wallets w USING (account)"""
 UNWORKED = "SELECT event, status, outcome FROM coinpurse.events WHERE status IN ('waiting', 'failed')"
 
 
@@ -59,11 +59,11 @@ Progress = Callable[[int, int], Any]
 class Ordeal:
     """One run of it, in an empty folder `home`."""
 
-    def __init__(self, plan: Plan, home: Path, progress: Progress, port: int = 0) -> None:
+    def __init__(self, plan: Plan, home: Path, progress: Progress) -> None:
         self.plan, self.progress = plan, progress
         self.tally: Counter[str] = Counter()
         self.report = Report(plan.seed, accounts=plan.accounts)
-        self.it = Deployment(home, self.tally, plan.seed, port)
+        self.it = Deployment(home, self.tally, plan.seed)
         self.troubles = Troubles(self.it, plan.kills, plan.seed, self._share)
         self.accounts = [
             Account(f"customer-{n}", n < plan.accounts * LIVING, plan.seed) for n in range(plan.accounts)
@@ -207,8 +207,3 @@ class Ordeal:
         report.kills, report.disturbances = dict(self.troubles.killed), dict(self.troubles.met)
         report.counted = dict(sorted(self.tally.items()))
         return report
-
-
-def as_json(report: Report) -> Any:
-    """The report as plain data."""
-    return msgspec.to_builtins(report)

@@ -11,7 +11,7 @@ import msgspec
 
 ATTEMPT_SECONDS = 20.0
 PATIENCE_SECONDS = 180.0
-BUSY = {502, 503, 429}
+BUSY = {502, 503}
 
 
 class Answer(NamedTuple):
@@ -31,7 +31,7 @@ class Silent(Exception):
     """Nothing answered for minutes."""
 
 
-class _Lost(Exception):
+class Lost(Exception):
     """No answer, or half of one: nobody knows whether the request was carried out."""
 
 
@@ -70,14 +70,14 @@ class Wire:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """The answer, however long it takes. Raises Silent."""
-        message = self._message(method, path, body, {"Idempotency-Key": key} if key else headers or {})
+        message = self.message(method, path, body, {"Idempotency-Key": key} if key else headers or {})
         deadline = time.monotonic() + PATIENCE_SECONDS
         tries = 0
         while time.monotonic() < deadline:
             tries += 1
             try:
-                status, found, content = await self._try(self._random.choice(self.ports), message)
-            except (_Lost, OSError):
+                status, found, content = await self.once(self._random.choice(self.ports), message)
+            except (Lost, OSError):
                 self.tally["requests without an answer"] += 1
             else:
                 if status < 500:
@@ -89,7 +89,8 @@ class Wire:
             await asyncio.sleep(self._random.uniform(0.01, 0.05) * min(tries, 20))
         raise Silent(f"{method} {path}: no answer in {tries} tries")
 
-    def _message(self, method: str, path: str, body: Any, headers: dict[str, str]) -> bytes:
+    def message(self, method: str, path: str, body: Any, headers: dict[str, str]) -> bytes:
+        """A request as it goes over the wire."""
         content = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         lines = {
             "Host": "127.0.0.1",
@@ -103,7 +104,8 @@ class Wire:
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + content
 
-    async def _try(self, port: int, message: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
+    async def once(self, port: int, message: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
+        """One attempt at one server: status, headers, body. Raises Lost."""
         line = None
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
@@ -116,7 +118,7 @@ class Wire:
         except (OSError, asyncio.IncompleteReadError, ValueError, KeyError, TimeoutError) as error:
             if line is not None:
                 line.writer.transport.abort()
-            raise _Lost from error
+            raise Lost from error
         if headers.get(b"connection") == b"close":
             line.writer.close()
         else:
