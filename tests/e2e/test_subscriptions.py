@@ -119,13 +119,18 @@ def test_annual(page: Page) -> None:
 
 
 def test_the_page_follows_while_it_is_open(studio: Studio) -> None:
-    """Open answers stay open, and half-filled forms stay as they are, when the account changes."""
+    """Open answers stay open, and what has the focus keeps it, when the account changes."""
     page = studio.page
     page.goto("/subscriptions")
     page.locator("summary", has_text="Which credits are spent first?").click()
+    page.get_by_role("link", name="Cancel plan").focus()
+    before = page.locator(".total b").inner_text()
     other = Studio(page.context.new_page())
     other.page.goto("/")
     other.make("seen from elsewhere")
+    expect(page.locator(".total b")).not_to_have_text(before)
+    expect(page.locator(".total b")).to_have_text(page.locator(CHIP).inner_text())
+    expect(page.get_by_role("link", name="Cancel plan")).to_be_focused()
     expect(page.locator("#history .line").first).to_contain_text("seen from elsewhere")
     expect(page.locator("#q1")).to_have_attribute("open", "")
     # Both have followed by one stream.

@@ -15,7 +15,7 @@ function sayLocally(root) {
   }
 }
 
-/* Fetches this page anew and puts its living parts in place of the old, but not under a reader's hands. */
+/* Fetches this page anew and puts its living parts in place of the old. What has the focus keeps it; what is being sent stays. */
 let asked = 0;
 async function refresh() {
   const turn = ++asked;
@@ -26,12 +26,16 @@ async function refresh() {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
-    if (!next || part.contains(document.activeElement)) continue;
+    if (!next || part.querySelector("input:focus, [aria-busy]")) continue;
+    const focused = part.contains(document.activeElement) && document.activeElement.textContent;
     for (const open of part.querySelectorAll("details[open]")) {
       const same = next.querySelector("#" + open.id);
       if (same) same.open = true;
     }
     part.replaceChildren(...next.childNodes);
+    if (focused === false) continue;
+    const same = [...part.querySelectorAll("a, button, summary")].find((one) => one.textContent === focused);
+    (same ?? document.getElementById("main")).focus({ preventScroll: true });
   }
   sayLocally(document);
 }
