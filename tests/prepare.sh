@@ -8,7 +8,7 @@ set -euo pipefail
 axe=tests/e2e/axe
 if [ ! -d "$axe/node_modules/axe-core" ]; then
     if command -v npm >/dev/null; then
-        npm ci --prefix "$axe" --no-audit --no-fund --silent || echo "npm could not install axe-core: its tests are skipped."
+        npm ci --prefix "$axe" --no-audit --no-fund --silent --fetch-retries=1 --fetch-timeout=30000 || echo "npm could not install axe-core: its tests are skipped."
     else
         echo "There is no npm: the tests that use axe-core are skipped."
     fi
