@@ -70,8 +70,7 @@ async def take_turns(contestants: list[Contestant], rounds: int, seconds: float,
             for contestant in contestants:
                 before = meter.read()
                 run = await contestant.run(hot, seconds)
-                after = meter.read()
-                run.used = (after[0] - before[0], after[1] - before[1])
+                run.used = meter.read().since(before)
                 contestant.found[hot].append(run)
                 print(".", end="", flush=True)
     print()

@@ -32,14 +32,15 @@ class Library:
         self._ctx = ctx
         self._users = users
 
-    async def prepare(self) -> None:
-        """Accounts with 1,000 monthly credits, and add-on credits without end."""
+    async def prepare(self, plan: bool = True) -> None:
+        """Accounts with 1,000 monthly credits (unless `plan` is false), and add-on credits without end."""
         gate = asyncio.Semaphore(8)
 
         async def make(user: str) -> None:
             async with gate:
                 await accounts.put_account(self._ctx, WHO, user)
-                await subscriptions.subscribe(self._ctx, WHO, user, plan="starter")
+                if plan:
+                    await subscriptions.subscribe(self._ctx, WHO, user, plan="starter")
                 await grants.grant(self._ctx, WHO, user, kind="addon", amount=PLENTY, reason="bench")
 
         await asyncio.gather(*(make(user) for user in self._users))

@@ -6,11 +6,25 @@ On a machine that does other things too, this says more than rates do.
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from coinpurse.app.context import Context
+
+
+@dataclass
+class Reading:
+    """What Python (clients and server) used, and each process of PostgreSQL."""
+
+    python: float
+    databases: dict[int, float]
+
+    def since(self, before: "Reading") -> tuple[float, float]:
+        """What was used since another reading, by Python and by PostgreSQL's processes that still live."""
+        used = (now - before.databases.get(pid, 0.0) for pid, now in self.databases.items())
+        return self.python - before.python, sum(used)
 
 
 class Meter:
@@ -30,11 +44,14 @@ class Meter:
         """Count a server's process and its children too."""
         self._servers.append(psutil.Process(pid))
 
-    def read(self) -> tuple[float, float]:
-        """Of Python (clients and server), and of PostgreSQL."""
+    def read(self) -> "Reading":
+        """What was used until now."""
         servers = [each for one in self._servers for each in (one, *one.children(recursive=True))]
-        ours = time.process_time() + sum(_used(each) for each in servers)
-        return ours, sum(_used(each) for each in self._postmaster.children()) if self._postmaster else 0.0
+        databases = self._postmaster.children() if self._postmaster else []
+        return Reading(
+            time.process_time() + sum(_used(each) for each in servers),
+            {each.pid: _used(each) for each in databases},
+        )
 
 
 def _postmaster(folder: str) -> psutil.Process | None:

@@ -67,8 +67,11 @@ async def test_requests_and_refusals_are_counted(client: httpx.AsyncClient, acco
     assert account not in (await client.get("/metrics")).text
 
 
-async def test_the_log_tells_no_secrets(client: httpx.AsyncClient, account: str) -> None:
+async def test_the_log_tells_no_secrets(
+    client: httpx.AsyncClient, account: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """One line a request, with its id and actor, without keys, queries and bodies."""
+    caplog.set_level("DEBUG", "coinpurse.api")
     with capture_logs() as lines:
         answer = await client.get(f"/v1/accounts/{account}/entries?limit=7")
     (line,) = (line for line in lines if line["event"] == "request")
@@ -78,6 +81,14 @@ async def test_the_log_tells_no_secrets(client: httpx.AsyncClient, account: str)
     assert line["actor"].startswith("key:")
     assert "cp_test_" not in str(lines)
     assert "limit" not in str(lines)
+
+
+async def test_the_log_has_what_was_refused(client: httpx.AsyncClient, account: str) -> None:
+    """At the usual level the log has no line for what went well and quickly, and one for what was refused."""
+    with capture_logs() as lines:
+        await client.get(f"/v1/accounts/{account}")
+        await client.get("/v1/accounts/nobody-at-all")
+    assert [line["status"] for line in lines if line["event"] == "request"] == [404]
 
 
 async def test_answers_carry_safe_headers(client: httpx.AsyncClient, account: str) -> None:

@@ -6,15 +6,15 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coinpurse import __version__
 from coinpurse.api import openapi, problems
 from coinpurse.api.frame import Frame
+from coinpurse.api.front import Front
 from coinpurse.api.guard import KeyRing
 from coinpurse.api.limits import Bucket
-from coinpurse.api.route import Route
 from coinpurse.api.routes import (
     accounts,
     auto_topup,
@@ -45,7 +45,7 @@ ROUTERS = (
 def create_api(ctx: Context, hub: Hub, pages: ASGIApp | None = None) -> FastAPI:
     """The HTTP API. Paths outside of `/v1` that it doesn't know go to `pages`, if given: one server has both,
     and request ids, log and measurements surround both."""
-    api = FastAPI(
+    api = _Api(
         title="Coinpurse",
         version=__version__,
         summary=openapi.SUMMARY,
@@ -88,8 +88,9 @@ def _handle_errors(api: FastAPI) -> None:
 
 def _surround(api: FastAPI) -> None:
     """Browsers on other sites may use sessions where the settings name them; keys are not for browsers."""
-    api.add_middleware(_Shortcut)
     origins = api.state.ctx.settings.allowed_origins
+    routers = [module.router for module in ROUTERS]
+    api.state.front = Front(routers, operations.open_router, elsewhere=bool(origins))
     if origins:
         api.add_middleware(
             CORSMiddleware,
@@ -102,36 +103,18 @@ def _surround(api: FastAPI) -> None:
     api.add_middleware(Frame)
 
 
-class _Shortcut:
-    """Finds a route by a look into a table. Trying each in turn, as routers do, costs more than a charge; to
-    them is left what isn't in the table, wrong paths and methods among it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        routes = [route for module in ROUTERS for route in module.router.routes if isinstance(route, Route)]
-        self.table = {(method, route.path): route for route in routes for method in route.methods or ()}
+class _Api(FastAPI):
+    """FastAPI, behind the front."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._find(scope) if scope["type"] == "http" else None
-        if route is None:
-            return await self.app(scope, receive, send)
-        scope["route"] = route
-        request = Request(scope, receive)
-        try:
-            response = await route.serve(request)
-        except CoinpurseError as refused:
-            response = problems.respond(refused, request)
-        await response(scope, receive, send)
-
-    def _find(self, scope: Scope) -> Route | None:
-        method, path = scope["method"], scope["path"]
-        if route := self.table.get((method, path)):
-            return route
-        steps = path.split("/")
-        if len(steps) > 3 and steps[3]:
-            scope["path_params"] = {"id": steps[3]}
-            steps[3] = "{id}"
-        return self.table.get((method, "/".join(steps)))
+        own = {
+            **scope,
+            "app": self,
+        }  # the server's stays as it was: it may log the path, and can't write ours
+        if route := self.state.front.find(own):
+            await self.state.front.serve(route, own, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class _Elsewhere:

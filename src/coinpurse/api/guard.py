@@ -1,8 +1,8 @@
 """The door of every route: who is asking, and may they."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -10,12 +10,10 @@ from starlette.requests import Request
 from coinpurse.app import keys, sessions
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.errors import Forbidden, Unauthorized
+from coinpurse.domain.values import Value
 
-Security = Sequence[dict[str, list[str]]]
 
-
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Value):
     """One authenticated request. `key` is its idempotency key."""
 
     ctx: Context
@@ -32,24 +30,35 @@ class KeyRing:
     def __init__(self, ctx: Context, now: Callable[[], float] = time.monotonic) -> None:
         self.ctx, self.now = ctx, now
         self.found: dict[str, tuple[float, keys.ApiKey]] = {}
+        self.asking: dict[str, asyncio.Task[keys.ApiKey]] = {}
 
     async def find(self, text: str) -> keys.ApiKey:
         """The key with this text. Raises Unauthorized."""
         until, key = self.found.get(text, (0.0, None))
         if key is None or until < self.now():
             self.found.pop(text, None)
-            key = await keys.authenticate(self.ctx, text)
-            self.found[text] = (self.now() + self.SECONDS, key)
+            # All who wait for the same key wait for one answer.
+            asking = self.asking.get(text) or asyncio.create_task(self._ask(text))
+            self.asking[text] = asking
+            key = await asyncio.shield(asking)
         return key
 
+    async def _ask(self, text: str) -> keys.ApiKey:
+        try:
+            key = await keys.authenticate(self.ctx, text)
+            self.found[text] = (self.now() + self.SECONDS, key)
+            return key
+        finally:
+            del self.asking[text]
 
-async def admit(request: Request, security: Security) -> None:
-    """Find out who is asking, or raise Unauthorized, Forbidden or RateLimited. `security` is as in OpenAPI:
-    of several scopes one suffices."""
-    if list(security) == [{"session": []}]:
+
+async def admit(request: Request, needed: Sequence[str]) -> None:
+    """Find out who is asking, or raise Unauthorized, Forbidden or RateLimited. Of several scopes one
+    suffices; `session` is a browser's token."""
+    if "session" in needed:
         await _admit_session(request)
-    elif security:
-        await _admit_key(request, [scheme["apiKey"][0] for scheme in security])
+    elif needed:
+        await _admit_key(request, needed)
 
 
 async def _admit_session(request: Request) -> None:
@@ -59,14 +68,15 @@ async def _admit_session(request: Request) -> None:
     request.state.who = Who("session", visitor.test)
 
 
-async def _admit_key(request: Request, needed: list[str]) -> None:
-    key = await request.app.state.keys.find(bearer(request))
-    actor = request.state.actor = f"key:{key.id}"
-    request.app.state.bucket.take(key.id)
+async def _admit_key(request: Request, needed: Sequence[str]) -> None:
+    own, shared = request.scope["state"], request.app.state
+    key = await shared.keys.find(bearer(request))
+    actor = own["actor"] = f"key:{key.id}"
+    shared.bucket.take(key.id)
     if not any(allows(key.scopes, scope) for scope in needed):
         has, wanted = ", ".join(sorted(key.scopes)), " or ".join(needed)
         raise Forbidden(f"This needs a key with the scope {wanted}; this one has {has}.", needed=needed)
-    request.state.who = Who(actor=actor, test=key.test)
+    own["who"] = Who(actor, key.test)
 
 
 def allows(scopes: Any, needed: str) -> bool:

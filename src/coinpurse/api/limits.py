@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from coinpurse.api.problems import BodyTooLarge, RateLimited
 
@@ -15,13 +15,16 @@ async def read_body(request: Request) -> bytes:
     """The whole body, or a refusal as soon as it is known to be larger than 1 MiB."""
     if _announced(request) > MAX_BODY_BYTES:
         raise _too_large()
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
+    body, more = b"", True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
             raise _too_large()
-        chunks.append(chunk)
-    return b"".join(chunks)
+        more = message.get("more_body", False)
+    return body
 
 
 def _announced(request: Request) -> int:

@@ -58,6 +58,9 @@ def answered(method: str, route: str, status: int, seconds: float) -> None:
     _seconds(route).observe(seconds)
 
 
+_charges = {replayed: CHARGES.labels(str(replayed).lower()) for replayed in (False, True)}
+
+
 def charged(charge: Charge) -> None:
     """Count an acknowledged charge; a replay is counted as one."""
-    CHARGES.labels("true" if charge.replayed else "false").inc()
+    _charges[charge.replayed].inc()

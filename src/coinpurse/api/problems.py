@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from coinpurse.api import metrics
-from coinpurse.api.encode import encode
+from coinpurse.api.encode import Json, encode
 from coinpurse.domain.errors import CoinpurseError, InsufficientCredits, Invalid, NotFound, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
@@ -108,7 +108,7 @@ def render(error: CoinpurseError, request: Request) -> dict[str, Any]:
 
 def respond(error: CoinpurseError, request: Request) -> Response:
     """The whole answer to a refused request."""
-    response = Response(encode(render(error, request)), error.status, media_type=MEDIA_TYPE)
+    response = Json(encode(render(error, request)), error.status, MEDIA_TYPE.encode())
     if isinstance(error, Unauthorized):
         response.headers["WWW-Authenticate"] = "Bearer"
     if "retry_after" in error.fields:

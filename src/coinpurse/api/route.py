@@ -33,11 +33,11 @@ HeaderKey = Annotated[
 
 
 def _reading(request: Request) -> Call:
-    return Call(request.app.state.ctx, request.state.who)
+    return Call(request.app.state.ctx, request.scope["state"]["who"])
 
 
 def _writing(request: Request, idempotency_key: HeaderKey = None) -> Call:
-    return Call(request.app.state.ctx, request.state.who, idempotency_key)
+    return Call(request.app.state.ctx, request.scope["state"]["who"], idempotency_key)
 
 
 Read = Annotated[Call, Depends(_reading)]
@@ -78,7 +78,8 @@ class Route(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
         super().__init__(path, endpoint, **more)
-        self.security = (self.openapi_extra or {}).get("security", [])
+        security: list[dict[str, list[str]]] = (self.openapi_extra or {}).get("security", [])
+        self.needs = [(scopes or ["session"])[0] for scheme in security for scopes in scheme.values()]
         self.arguments = dict(_arguments(endpoint, self.param_convertors))
         self.query = {field.alias for field in self.dependant.query_params}
         self.takes_body = bool(self.dependant.body_params)
@@ -89,7 +90,7 @@ class Route(APIRoute):
 
     async def serve(self, request: Request) -> Response:
         """Answer a request whose path has been matched. Raises what is refused."""
-        await admit(request, self.security)
+        await admit(request, self.needs)
         _check_query(request, self.query)
         body = await _read(request, self.takes_body)
         errors: list[Any] = []

@@ -14,11 +14,13 @@ from coinpurse.domain.credits import MAX_AMOUNT
 from coinpurse.domain.errors import Invalid
 from coinpurse.domain.ids import key_digest
 from coinpurse.domain.ports import Providers
+from coinpurse.domain.values import Value
 from coinpurse.settings import Settings
 from coinpurse.store.captures import Captures
 from coinpurse.store.db import Database
 from coinpurse.store.directory import Directory
 from coinpurse.store.spending import Spending
+from coinpurse.store.standing import Standings
 from coinpurse.store.terms import KnownTerms
 
 
@@ -32,17 +34,18 @@ class Context:
     providers: Providers = field(default_factory=dict)
     spending: Spending = field(init=False)
     captures: Captures = field(init=False)
+    standings: Standings = field(init=False)
     directory: Directory = field(init=False)
 
     def __post_init__(self) -> None:
         terms, top_up = KnownTerms(self.db), f"{self.settings.public_url}/subscriptions"
         object.__setattr__(self, "spending", Spending(self.db, terms, top_up))
         object.__setattr__(self, "captures", Captures(self.db, terms, top_up))
+        object.__setattr__(self, "standings", Standings(self.db))
         object.__setattr__(self, "directory", Directory(self.db))
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
+class Who(Value):
     """Who asks. `test` says which accounts they may touch: True test accounts, False live ones, None any
     (live first)."""
 

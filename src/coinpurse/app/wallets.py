@@ -56,13 +56,10 @@ async def balance(ctx: Context, who: Who, account: str, at: datetime | None = No
 
 async def standing(ctx: Context, account: str, digest: UUID) -> Any:
     """The account as it stands now, with its open grants; what is due is made durable first."""
-    while True:
-        rows = await ctx.db.rows("SELECT * FROM coinpurse.balance(%s)", [digest])
-        if not rows:
-            raise no_account(account)
-        if not rows[0]["due"]:
-            return rows[0]["balance"]
-        await ctx.db.call("touch", account=digest)
+    found = await ctx.standings.of(digest)
+    if found is None:
+        raise no_account(account)
+    return found
 
 
 async def charge(
@@ -201,10 +198,11 @@ async def hold(
             "/expires_in", f"It must be a whole number of seconds from 1 to {MOST_HOLD_SECONDS:,}."
         )
     carried = details(member, metadata)
+    digest = await ctx.directory.account(account, who.test)
     made = await ctx.spending.one(
         Request(
             account,
-            await ctx.directory.account(account, who.test),
+            digest,
             packed_key(key),
             fingerprint("hold", asked, operation, quantity, carried, seconds),
             amount,
@@ -216,6 +214,7 @@ async def hold(
         )
     )
     assert isinstance(made, Hold), "a hold was asked for"
+    ctx.directory.met(account, who.test, digest)  # whoever captures it will ask
     return made
 
 

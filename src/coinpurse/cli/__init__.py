@@ -4,6 +4,7 @@ import click
 
 from coinpurse import __version__
 from coinpurse.cli.accounts import accounts
+from coinpurse.cli.bench import bench
 from coinpurse.cli.books import check, migrate
 from coinpurse.cli.credits import balance, charge, explain, grant
 from coinpurse.cli.doctor import doctor
@@ -57,5 +58,6 @@ for command in (
     doctor,
     shard,
     simulate,
+    bench,
 ):
     main.add_command(command)

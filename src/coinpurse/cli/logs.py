@@ -16,15 +16,17 @@ BEFORE: list[structlog.typing.Processor] = [
 ]
 
 
-def config(as_json: bool) -> dict[str, Any]:
-    """The logging configuration, as plain data: each server process gets it and applies it itself."""
+def config(as_json: bool, every_request: bool = False) -> dict[str, Any]:
+    """The logging configuration, as plain data: each server process gets it and applies it itself. Requests
+    that went well and quickly have their lines with `every_request` only."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"{__name__}.formatter", "as_json": as_json}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {"httpx": {"level": "WARNING"}, "uvicorn.access": {"level": "WARNING"}},
+        "loggers": {"httpx": {"level": "WARNING"}, "uvicorn.access": {"level": "WARNING"}}
+        | ({"coinpurse.api": {"level": "DEBUG"}} if every_request else {}),
     }
 
 

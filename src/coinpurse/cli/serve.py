@@ -29,8 +29,9 @@ port_option = click.option("--port", type=click.IntRange(1, 65535), default=8080
 @host_option
 @port_option
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
+@click.option("--log-requests", is_flag=True, help="Log every request, not only refused and slow ones.")
 @as_json
-def serve(host: str, port: int, workers: int, as_json: bool) -> None:
+def serve(host: str, port: int, workers: int, log_requests: bool, as_json: bool) -> None:
     """Run the API, the web pages and the worker until stopped (Ctrl-C, SIGTERM)."""
     with kind_errors(as_json), _stopped_in_order():
         _refuse_a_taken_port(host, port, as_json)
@@ -46,10 +47,11 @@ def serve(host: str, port: int, workers: int, as_json: bool) -> None:
                 "coinpurse.wiring:create_server_app",
                 factory=True,
                 lifespan="on",
+                http="coinpurse.api.wire:WholeAnswers",
                 host=host,
                 port=port,
                 workers=workers,
-                log_config=logs.config(as_json),
+                log_config=logs.config(as_json, log_requests),
                 access_log=False,
                 ws="none",
                 server_header=False,

@@ -65,8 +65,16 @@ class Directory:
             await self._look_up(missing)
         return {digest: self._known[digest] for digest in digests}
 
+    def met(self, name: str, test: bool | None, digest: UUID) -> None:
+        """Keep an account that something was just done to: it exists, and needn't be looked up."""
+        if test is not None and digest not in self._known:
+            self._keep(Known(name, test, digest))
+
     async def _look_up(self, digests: list[UUID]) -> None:
+        for row in await self._db.rows(BY_DIGEST, [digests]):
+            self._keep(Known(row["id"], row["test"], row["account"]))
+
+    def _keep(self, known: Known) -> None:
         if len(self._known) > KNOWN:
             self._known.clear()
-        for row in await self._db.rows(BY_DIGEST, [digests]):
-            self._known[row["account"]] = Known(row["id"], row["test"], row["account"])
+        self._known[known.digest] = known

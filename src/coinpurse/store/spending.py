@@ -1,5 +1,6 @@
 """The hot path: charges and holds that wait at the same time travel together in one call of `spend_many`."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,10 @@ from coinpurse.store.terms import KnownTerms
 
 READ_ACTS = "SELECT answer FROM coinpurse.read_acts(%s, %s)"
 SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+#: How many requests are looked at by themselves at once. They leave connections for the others: at the first
+#: of a month nearly all accounts are due, and those that aren't must not wait for them.
+ALONE = 4
 
 Row = tuple[Any, ...]
 Raw = Mapping[str, Any]
@@ -50,11 +55,13 @@ class Spending:
         self._db = db
         self._terms = terms
         self._top_up_url = top_up_url
-        self._single = Coalescer(self.many)
+        self._single = Coalescer(self._together)
+        self._alone = asyncio.Semaphore(ALONE)
 
     async def one(self, request: Request) -> Charge | Hold:
         """Makes one charge or hold. Raises what is refused (S4, S8)."""
-        outcome = await self._single.submit(request)
+        # What must be looked at by itself is so by its own caller: nobody else waits for it.
+        outcome = await self._single.submit(request) or await self._carefully(request)
         if isinstance(outcome, CoinpurseError):
             raise outcome
         return outcome
@@ -62,21 +69,36 @@ class Spending:
     async def many(self, requests: Sequence[Request]) -> list[Outcome]:
         """Makes each on its own, and answers in their order; several of one account are made in their
         order."""
+        found = await self._together(requests)
+        rest: dict[UUID, tuple[list[int], list[int]]] = {}
+        seen: set[bytes] = set()
+        for number, request in enumerate(requests):
+            name = request.digest.bytes + request.key
+            if found[number] is None:
+                rest.setdefault(request.digest, ([], []))[name in seen].append(number)
+            seen.add(name)
+
+        async def in_turn(numbers: Sequence[int]) -> None:
+            for number in numbers:
+                found[number] = await self._carefully(requests[number])
+
+        # Of two with one key, the second is looked at when the first is done: it is a replay, a conflict, or
+        # (where the first was refused, which uses no key up) made (S8).
+        await asyncio.gather(*(in_turn([*once, *again]) for once, again in rest.values()))
+        return [outcome for outcome in found if outcome is not None]
+
+    async def _together(self, requests: Sequence[Request]) -> list[Outcome | None]:
+        """What became of each in one call; None where it must be looked at by itself."""
         first: dict[bytes, int] = {}
         for number, request in enumerate(requests):
             first.setdefault(request.digest.bytes + request.key, number)
         # Sorted by account, each account's own in their order.
         turns = [first[name] for name in sorted(first, key=_account_of)]
         outcomes = await self._distinct([requests[number] for number in turns])
-        found: dict[int, Outcome] = dict(zip(turns, outcomes, strict=True))
-        # Of two with one key, the second is looked at when the first is done: it is a replay, a conflict, or
-        # (where the first was refused, which uses no key up) made (S8).
-        return [
-            found[number] if number in found else await self._carefully(request)
-            for number, request in enumerate(requests)
-        ]
+        found = dict(zip(turns, outcomes, strict=True))
+        return [found.get(number) for number in range(len(requests))]
 
-    async def _distinct(self, requests: Sequence[Request]) -> list[Outcome]:
+    async def _distinct(self, requests: Sequence[Request]) -> list[Outcome | None]:
         rows = await self._db.tuples(SPEND_MANY, _columns(requests))
         made = [(requests[row[0] - 1], row) for row in rows if row[1] == "done"]
         terms = await self._terms.of(
@@ -89,12 +111,10 @@ class Spending:
             outcomes[row[0] - 1] = _made(request, row, shown, others.get(row[0], ()))
         for number, first in await self._first_answers(requests, rows):
             outcomes[number - 1] = first
-        conflicts = {row[0] for row in rows if row[1] == "conflict"}
-        # What is unsure, or of no known account, is looked at by itself.
-        return [
-            outcome or (key_conflict() if number in conflicts else await self._carefully(request))
-            for number, (outcome, request) in enumerate(zip(outcomes, requests, strict=True), 1)
-        ]
+        for row in rows:
+            if row[1] == "conflict":
+                outcomes[row[0] - 1] = key_conflict()
+        return outcomes
 
     async def _first_answers(
         self, requests: Sequence[Request], rows: Sequence[Row]
@@ -133,18 +153,19 @@ class Spending:
 
     async def _carefully(self, request: Request) -> Outcome:
         more = {} if request.expires_in is None else {"expires_in": request.expires_in}
-        answer = await self._db.call(
-            "charge" if request.expires_in is None else "hold",
-            account=request.digest,
-            key=UUID(bytes=request.key),
-            fingerprint=request.fingerprint,
-            amount=request.amount,
-            operation=request.operation,
-            quantity=request.quantity,
-            details=request.details,
-            actor=request.actor,
-            **more,
-        )
+        async with self._alone:
+            answer = await self._db.call(
+                "charge" if request.expires_in is None else "hold",
+                account=request.digest,
+                key=UUID(bytes=request.key),
+                fingerprint=request.fingerprint,
+                amount=request.amount,
+                operation=request.operation,
+                quantity=request.quantity,
+                details=request.details,
+                actor=request.actor,
+                **more,
+            )
         refused = refusal({**answer, "top_up_url": self._top_up_url}, request.account)
         return refused or _shaped(request, answer["answer"], answer["status"] == "replayed")
 

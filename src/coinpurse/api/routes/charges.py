@@ -77,7 +77,7 @@ class BatchAnswer(Value):
 @router.post("/charges", **declare(Charge, "spend", status=201, refusals=(402, 404, 409)))
 async def charge(call: Write, body: ChargeBody) -> Response:
     """Spend credits, monthly ones first (S1-S6): all of the amount or nothing."""
-    made = await wallets.charge(call.ctx, call.who, key=call.key, **body.model_dump())
+    made = await wallets.charge(call.ctx, call.who, key=call.key, **vars(body))
     metrics.charged(made)
     return answer(made, 201)
 
@@ -91,14 +91,14 @@ async def get_charge(call: Read, id: ThingInPath) -> Response:
 @router.post("/charges/{id}/reversals", **declare(Reversal, "spend", status=201, refusals=(404, 409)))
 async def reverse(call: Write, id: ThingInPath, body: ReversalBody | None = None) -> Response:
     """Give a charge's credits back, whole or in part, last-taken first (F1, F2)."""
-    given = (body or ReversalBody()).model_dump()
+    given = vars(body or ReversalBody())
     return answer(await wallets.reverse(call.ctx, call.who, id, key=call.key, **given), 201)
 
 
 @router.post("/quotes", **declare(Quote, "read", refusals=(404,)))
 async def quote(call: Read, body: QuoteBody) -> Response:
     """Say what a charge would cost and take, and whether it is affordable; nothing changes (S5)."""
-    return answer(await wallets.quote(call.ctx, call.who, **body.model_dump()))
+    return answer(await wallets.quote(call.ctx, call.who, **vars(body)))
 
 
 _BATCH_SCHEMA: dict[str, Any] = {
@@ -137,7 +137,7 @@ _ITEM = TypeAdapter(ChargeItem)
 
 def _read(item: Any, key: str | None) -> ChargeRequest | Invalid:
     try:
-        fields = _ITEM.validate_python(item).model_dump()
+        fields = vars(_ITEM.validate_python(item))
     except ValidationError as error:
         return problems.invalid({**each, "loc": ("body", *each["loc"])} for each in error.errors())
     return ChargeRequest(**{**fields, "key": fields["key"] or key})

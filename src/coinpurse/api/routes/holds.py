@@ -40,7 +40,7 @@ class CaptureBody(Body):
 @router.post("", **declare(Hold, "spend", status=201, refusals=(402, 404, 409)))
 async def hold(call: Write, body: HoldBody) -> Response:
     """Set credits aside (H1): nobody else can spend them, and they are not spent yet."""
-    return answer(await wallets.hold(call.ctx, call.who, key=call.key, **body.model_dump()), 201)
+    return answer(await wallets.hold(call.ctx, call.who, key=call.key, **vars(body)), 201)
 
 
 @router.get("/{id}", **declare(Hold, "read", refusals=(404,)))
@@ -52,7 +52,7 @@ async def get_hold(call: Read, id: ThingInPath) -> Response:
 @router.post("/{id}/capture", **declare(Hold, "spend", refusals=(402, 404, 409)))
 async def capture(call: Write, id: ThingInPath, body: CaptureBody | None = None) -> Response:
     """Spend what was held, or less, and give back the rest, last-taken first (H2). Answers the charge too."""
-    given = (body or CaptureBody()).model_dump()
+    given = vars(body or CaptureBody())
     return answer(await wallets.capture(call.ctx, call.who, id, key=call.key, **given))
 
 

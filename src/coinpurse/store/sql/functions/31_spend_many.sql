@@ -7,7 +7,8 @@
 --   unsure     nothing was done: the account is due by time, or can't pay for all of its requests here, or the keys' table was changed a
 --              moment ago (a rival with the same key may have used the one before, unseen); call `charge` or `hold` for each
 -- One statement, so that its first deed on each account is a write in the eyes of a sharded cluster; each account's row is locked
--- before its requests are looked at. A key that a rival transaction is using this very moment ends in a unique violation: the caller repeats.
+-- before its requests are looked at, and once however many they are: a row that a rival has changed meanwhile is read again, which costs
+-- as much as ten charges. A key that a rival transaction is using this very moment ends in a unique violation: the caller repeats.
 CREATE OR REPLACE FUNCTION spend_many(
   p_account uuid[], p_key uuid[], p_fingerprint bigint[], p_amount bigint[], p_operation text[], p_quantity bigint[], p_details text[], p_actor text[],
   p_expires_in bigint[]
@@ -16,6 +17,7 @@ CREATE OR REPLACE FUNCTION spend_many(
   monthly bigint, other bigint, addon bigint, held_monthly bigint, held_other bigint, held_addon bigint,
   frozen_monthly bigint, frozen_other bigint, frozen_addon bigint
 ) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp
+  SET plan_cache_mode = force_generic_plan -- planning would cost a single charge more than all the rest
   SET enable_seqscan = off AS $$ -- a plan made while the tables were small must not scan them when they are not
 #variable_conflict use_column
 DECLARE
@@ -24,28 +26,31 @@ DECLARE
   settled boolean := key_slot(clock_timestamp() - interval '1 minute') = slot_now;
 BEGIN
   RETURN QUERY
-  WITH asked AS (
-    SELECT r.request, w.account, w.act, w.sequence, w.terms, w.live, w.kinds, w.remaining,
-           w.monthly::bigint, w.other::bigint, w.addon::bigint, w.held_monthly, w.held_other, w.held_addon,
-           w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at, w.top_up_below, w.chain,
-           coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
-           r.key, r.fingerprint, r.amount, r.operation, r.quantity, r.details, r.actor, r.expires_in,
-           (SELECT row(k.fingerprint, k.act)::key_used FROM keys k
-             WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, slot_before)
-             ORDER BY k.act DESC LIMIT 1) AS used
+  WITH locked AS MATERIALIZED (
+    SELECT w.account, w.act, w.sequence, w.terms, w.live, w.kinds, w.remaining, w.monthly::bigint, w.other::bigint, w.addon::bigint,
+           w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon, w.due_at, w.top_up_below, w.chain,
+           coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at
+      FROM (SELECT * FROM wallets WHERE wallets.account = ANY (p_account) ORDER BY wallets.account FOR UPDATE) w
+  ), asked AS MATERIALIZED (
+    SELECT r.*, coalesce(
+             (SELECT row(k.fingerprint, k.act)::key_used FROM keys k WHERE k.account = r.account AND k.key = r.key AND k.slot = slot_now),
+             (SELECT row(k.fingerprint, k.act)::key_used FROM keys k WHERE k.account = r.account AND k.key = r.key AND k.slot = slot_before)) AS used
       FROM unnest(p_account, p_key, p_fingerprint, p_amount, p_operation, p_quantity, p_details, p_actor, p_expires_in)
            WITH ORDINALITY AS r(account, key, fingerprint, amount, operation, quantity, details, actor, expires_in, request)
-     CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = r.account FOR UPDATE) w
-  ), summed AS (
-    SELECT a.*, (used).act IS NULL AS fresh, max(a.at) OVER whole AS latest, -- all of an account's requests are early enough, or none
+  ), counted AS (
+    SELECT a.*, (used).act IS NULL AS fresh,
            count(*) FILTER (WHERE (used).act IS NULL) OVER so_far AS nth,
            count(*) FILTER (WHERE (used).act IS NULL) OVER whole AS fresh_count,
            (sum(amount) FILTER (WHERE (used).act IS NULL) OVER so_far)::bigint AS upto,
            (sum(amount) FILTER (WHERE (used).act IS NULL) OVER whole)::bigint AS total
       FROM asked a
     WINDOW so_far AS (PARTITION BY a.account ORDER BY a.request), whole AS (PARTITION BY a.account)
+  ), summed AS ( -- a full join can't be a nested loop, which the plan, made as for ten requests, would have for a thousand
+    SELECT l.*, c.request, c.key, c.fingerprint, c.amount, c.operation, c.quantity, c.details, c.actor, c.expires_in, c.used,
+           c.fresh, c.nth, c.fresh_count, c.upto, c.total
+      FROM counted c FULL JOIN locked l ON l.account = c.account
   ), taken AS (
-    SELECT s.*, settled AND s.fresh AND s.total <= s.monthly + s.other + s.addon AND s.due_at > s.latest AS ok,
+    SELECT s.*, settled AND s.fresh AND s.total <= s.monthly + s.other + s.addon AND s.due_at > s.at AS ok,
            CASE WHEN s.amount = 0 THEN NULL WHEN one.enough THEN s.live[1:1] ELSE several.grants END AS grants,
            CASE WHEN s.amount = 0 THEN NULL WHEN one.enough THEN ARRAY[s.amount] ELSE several.amounts END AS amounts,
            CASE WHEN s.amount = 0 THEN '' WHEN one.enough THEN left(s.kinds, 1) ELSE several.letters END AS letters
@@ -135,6 +140,6 @@ BEGIN
          d.new_monthly, d.new_other, d.new_addon, d.new_held_monthly, d.new_held_other, d.new_held_addon,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint
     FROM done d
-   WHERE must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each charged wallet is updated once')
+   WHERE d.account IS NOT NULL AND must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each charged wallet is updated once')
      AND (SELECT count(*) FROM told) + (SELECT count(*) FROM wanted) >= 0;
 END $$;

@@ -7,13 +7,16 @@ CREATE OR REPLACE FUNCTION capture_many(
   monthly bigint, other bigint, addon bigint, held_monthly bigint, held_other bigint, held_addon bigint,
   frozen_monthly bigint, frozen_other bigint, frozen_addon bigint,
   made_at timestamptz, amount bigint, grants bigint[], amounts bigint[], kinds text, operation text, quantity bigint, details jsonb
-) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC'
+  SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   slot_now int := key_slot(clock_timestamp());
 BEGIN
   RETURN QUERY
-  WITH asked AS (
+  WITH locked AS MATERIALIZED (
+    SELECT * FROM wallets WHERE wallets.account = ANY (p_account) ORDER BY wallets.account FOR UPDATE
+  ), asked AS ( -- a full join, as in spend_many
     SELECT r.request, r.hold, r.key, r.fingerprint, r.actor, w.account, w.act, w.sequence, w.terms, w.monthly, w.other, w.addon,
            w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon, w.chain,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
@@ -22,7 +25,7 @@ BEGIN
            h.hold IS NOT NULL AND w.due_at > coalesce(w.clock, greatest(w.at, clock_timestamp()))
              AND NOT EXISTS (SELECT FROM keys k WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, (slot_now + 2) % 3)) AS ok
       FROM unnest(p_account, p_hold, p_key, p_fingerprint, p_actor) WITH ORDINALITY AS r(account, hold, key, fingerprint, actor, request)
-     CROSS JOIN LATERAL (SELECT * FROM wallets WHERE wallets.account = r.account FOR UPDATE) w
+      FULL JOIN locked w ON w.account = r.account
       LEFT JOIN LATERAL (SELECT holds.hold FROM holds WHERE holds.account = w.account AND holds.hold = r.hold FOR UPDATE) h ON true
       LEFT JOIN acts made ON made.account = r.account AND made.act = h.hold
       LEFT JOIN LATERAL (
@@ -70,6 +73,6 @@ BEGIN
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint,
          d.made_at, d.amount, d.grants, d.amounts, d.kinds, d.operation, d.quantity, d.details
     FROM done d
-   WHERE must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each wallet is updated once')
+   WHERE d.account IS NOT NULL AND must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each wallet is updated once')
      AND must((SELECT count(*) FROM closed) = (SELECT count(*) FROM done l WHERE l.ok), 'each captured hold is closed once');
 END $$;
