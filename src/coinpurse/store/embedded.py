@@ -42,7 +42,7 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "shared_buffers": "256MB",
     "max_connections": "200",
     "max_wal_size": "4GB",
-    "wal_compression": "on",
+    "checkpoint_timeout": "15min",  # after each, the first change of a page writes the whole page once more
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -32,9 +32,9 @@ BEGIN
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at
       FROM (SELECT * FROM wallets WHERE wallets.account = ANY (p_account) ORDER BY wallets.account FOR UPDATE) w
   ), asked AS MATERIALIZED (
-    SELECT r.*, coalesce(
-             (SELECT row(k.fingerprint, k.act)::key_used FROM keys k WHERE k.account = r.account AND k.key = r.key AND k.slot = slot_now),
-             (SELECT row(k.fingerprint, k.act)::key_used FROM keys k WHERE k.account = r.account AND k.key = r.key AND k.slot = slot_before)) AS used
+    SELECT r.*, (SELECT row(k.fingerprint, k.act)::key_used FROM keys k
+                  WHERE k.account = r.account AND k.key = r.key AND k.slot IN (slot_now, slot_before)
+                  ORDER BY k.act DESC LIMIT 1) AS used
       FROM unnest(p_account, p_key, p_fingerprint, p_amount, p_operation, p_quantity, p_details, p_actor, p_expires_in)
            WITH ORDINALITY AS r(account, key, fingerprint, amount, operation, quantity, details, actor, expires_in, request)
   ), counted AS (
