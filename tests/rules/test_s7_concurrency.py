@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from coinpurse.app import wallets
-from coinpurse.app.context import Context
+from coinpurse.app.context import Context, fingerprint
 from coinpurse.domain.credits import Charge
 from coinpurse.domain.errors import CoinpurseError, InsufficientCredits
 from coinpurse.store import db
@@ -124,7 +124,8 @@ async def test_s7_a_batch_waits_for_a_rival_and_then_sees_its_work(born: NewLife
     digest = await life.ctx.directory.account(life.name, True)
     async with life.ctx.db._pool.connection() as rival, rival.transaction():
         await rival.execute(
-            "SELECT coinpurse.charge(%s, gen_random_uuid(), 1, 70, NULL, NULL, NULL, 'rival')", [digest]
+            "SELECT coinpurse.charge(%s, gen_random_uuid(), %s, 70, NULL, NULL, NULL, 'rival')",
+            [digest, fingerprint("charge", 70, None, None, None)],
         )
         waiting = [
             asyncio.create_task(life.through(ctx).charge(amount))
