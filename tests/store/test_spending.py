@@ -1,6 +1,5 @@
-"""Requests that travel together don't wait for one another."""
+"""Requests that travel together, where some must be looked at by themselves."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,26 +25,6 @@ async def ctx(database_url: str, tmp_path: Path) -> AsyncIterator[Context]:
             await accounts.put_account(ctx, WHO, name)
             await grants.grant(ctx, WHO, name, kind="addon", amount=credits, reason="to spend")
         yield ctx
-
-
-async def test_s7_nobody_waits_for_who_must_be_looked_at_alone(ctx: Context) -> None:
-    """Of accounts that can't pay for all that is asked of them at once, each request is looked at by itself
-    (and one of two succeeds); a neighbour in the same call is answered before."""
-    finished: list[str] = []
-
-    async def charge(name: str) -> bool:
-        try:
-            await wallets.charge(ctx, WHO, name, amount=8)
-        except InsufficientCredits:
-            return False
-        finally:
-            finished.append(name)
-        return True
-
-    await charge("rich")  # the terms are known then
-    outcomes = await asyncio.gather(*(charge(name) for name in (*POOR, *POOR, "rich")))
-    assert finished[1] == "rich"
-    assert sum(outcomes) == len(POOR) + 1
 
 
 async def test_s8_a_batch_looks_at_each_account_in_its_order(ctx: Context) -> None:

@@ -43,14 +43,14 @@ class Captures:
 
     async def one(self, capture: Capture) -> Hold:
         """Captures a hold. Raises what is refused (H2, H3)."""
-        captured = await self._whole.submit(capture) if capture.amount is None else None
-        # Nobody else waits for what must be looked at by itself.
-        outcome = captured or await self._carefully(capture)
+        outcome = await (
+            self._carefully(capture) if capture.amount is not None else self._whole.submit(capture)
+        )
         if isinstance(outcome, CoinpurseError):
             raise outcome
         return outcome
 
-    async def _many(self, captures: Sequence[Capture]) -> list[Hold | None]:
+    async def _many(self, captures: Sequence[Capture]) -> list[Hold | CoinpurseError]:
         group = _firsts(captures)
         rows = await self._db.tuples(CAPTURE_MANY, _columns([captures[number] for number in group]))
         made = {group[row[0] - 1]: row for row in rows if row[1] == "done"}
@@ -66,9 +66,9 @@ class Captures:
 
     async def _outcome(
         self, capture: Capture, row: Row | None, terms: Mapping[Version, Terms]
-    ) -> Hold | None:
+    ) -> Hold | CoinpurseError:
         if row is None:
-            return None
+            return await self._carefully(capture)
         if row[7] or row[10]:  # promotional and compensation credits, kind by kind, are not in the row
             raw = await self._db.call("read_hold", account=capture.digest, hold=capture.hold)
             return shapes.hold(capture.account, raw["answer"], raw["made"])

@@ -22,8 +22,8 @@ from coinpurse.store.terms import KnownTerms
 READ_ACTS = "SELECT answer FROM coinpurse.read_acts(%s, %s)"
 SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
-#: How many requests are looked at by themselves at once. They leave connections for the others: at the first
-#: of a month nearly all accounts are due, and those that aren't must not wait for them.
+#: On how many connections requests are looked at by themselves, several accounts at a time; the others are left
+#: for everything else.
 ALONE = 4
 
 Row = tuple[Any, ...]
@@ -55,13 +55,12 @@ class Spending:
         self._db = db
         self._terms = terms
         self._top_up_url = top_up_url
-        self._single = Coalescer(self._together)
+        self._single = Coalescer(self.many)
         self._alone = asyncio.Semaphore(ALONE)
 
     async def one(self, request: Request) -> Charge | Hold:
         """Makes one charge or hold. Raises what is refused (S4, S8)."""
-        # What must be looked at by itself is so by its own caller: nobody else waits for it.
-        outcome = await self._single.submit(request) or await self._carefully(request)
+        outcome = await self._single.submit(request)
         if isinstance(outcome, CoinpurseError):
             raise outcome
         return outcome
