@@ -26,7 +26,7 @@ def _version(number: str) -> Any:
     return pytest.param(number, marks=() if ends else pytest.mark.slow)
 
 
-@pytest.mark.parametrize("version", map(_version, VERSIONS))
+@pytest.mark.parametrize("version", list(map(_version, VERSIONS)))
 async def test_an_upgrade_under_traffic(blank_database_url: str, tmp_path: Path, version: str) -> None:
     """Nothing that was acknowledged before, during or after the upgrade is lost or doubled, nothing fails for
     long, and the books are right; those from before the chain are marked as such."""
