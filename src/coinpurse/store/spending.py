@@ -22,8 +22,8 @@ from coinpurse.store.terms import KnownTerms
 READ_ACTS = "SELECT answer FROM coinpurse.read_acts(%s, %s)"
 SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
-#: On how many connections requests are looked at by themselves, several accounts at a time; the others are left
-#: for everything else.
+#: On how many connections requests are looked at by themselves, several accounts at a time; the others are
+#: left for everything else.
 ALONE = 4
 
 Row = tuple[Any, ...]
