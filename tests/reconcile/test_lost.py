@@ -116,9 +116,9 @@ async def test_e4_an_event_that_failed_is_named(silence: Silence) -> None:
     stuck = await silence.reconcile(heal=True)
     [told] = [d for d in stuck.differences if d.account == one.account]
     assert (told.kind, told.healed, stuck.healed) == ("stuck", False, 0)
-    assert "The catalog has no pack 'small'" in (told.effect or "")
+    assert "No catalog ever had the pack 'small'" in (told.effect or "")
     assert "(checkout.session.completed) arrived" in told.words
-    assert "failed: The catalog has no pack" in told.words
+    assert "failed: No catalog ever had the pack" in told.words
     packs["small"] = small
     report = await silence.reconcile(heal=True)
     assert (report.found, report.healed) == (1, 1)

@@ -311,8 +311,10 @@ async def test_s8_a_key_is_remembered_in_its_turn_and_the_next(born: NewLife, tu
     life = await born()
     await life.topup(100)
     made, hold = await life.charge(10, key="charge"), await life.hold(10, key="hold")
+    back = await life.reverse(made, 5, key="back")
     await age(life, turns)
     await upkeep.forget_keys(life.ctx)
+    assert (await life.reverse(made, 5, key="back")).id == back.id
     assert (await life.charge(10, key="charge")).id == made.id
     assert (await life.hold(10, key="hold")).id == hold.id
     with pytest.raises(IdempotencyConflict):

@@ -85,11 +85,7 @@ async def erase(ctx: Context, who: Who, id: str, *, reason: str) -> Account:
     check_text(reason, "/reason")
     known = await ctx.directory.existing(id, who.test)
     answer = await ctx.db.call("erase", account=known.digest, actor=who.actor, reason=reason)
-    if answer["status"] == "still_told":
-        raise Conflict(
-            "A payment provider still speaks of this account: a subscription runs there, a purchase is under "
-            "way, or an event waits. End that first, and let the events be worked on. Nothing was erased."
-        )
+    raise_refusal(answer, id)
     return await _account(ctx, known.digest)
 
 

@@ -127,6 +127,10 @@ _REFUSALS: dict[str, Callable[[Answer], CoinpurseError]] = {
     "future": lambda a: errors.Invalid.at(
         "/at", f"That instant has not come yet for this account; its now is {a['now']}."
     ),
+    "still_told": lambda a: errors.Conflict(
+        "A payment provider still speaks of this account: a subscription runs there, a purchase is under "
+        "way, or an event waits. End that first, and let the events be worked on. Nothing was erased."
+    ),
     "clock_backwards": lambda a: errors.Invalid.at(
         "/now", f"A test clock only moves forward; this account's now is {a['now']}."
     ),
