@@ -9,7 +9,7 @@ import pytest
 
 from coinpurse.app import accounts
 from coinpurse.app.context import Context
-from coinpurse.web import language, words
+from coinpurse.web import language, rendering, words
 from web.helpers import TESTER, Open, spend, subscriber
 
 ROOT = Path(__file__).parents[2]
@@ -138,3 +138,16 @@ def test_languages_do_not_leak() -> None:
     """What one request speaks is nothing to the next."""
     assert language.current() is language.ENGLISH
     assert words.number(1234) == "1,234"
+
+
+@pytest.mark.parametrize("tags", [("de", "en"), ("en", "de")])
+async def test_nobody_reads_the_language_of_whoever_came_first(
+    ctx: Context, open_browser: Open, monkeypatch: pytest.MonkeyPatch, tags: tuple[str, str]
+) -> None:
+    """A template is compiled once for all languages: no word of the first reader's stays in it."""
+    account, _ = await subscriber(ctx, addon=250)
+    browser = await open_browser(account)
+    monkeypatch.setattr(rendering, "TEMPLATES", rendering.environment())
+    for tag in tags:
+        page = await browser.open(f"/subscriptions/cancel?lang={tag}")
+        assert {"de": "Monatlich 1.000 0", "en": "Monthly 1,000 0"}[tag] in page.text

@@ -1,9 +1,10 @@
 """Templates, and the few words that every page needs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -25,6 +26,17 @@ NOTES = {
     "waiting": later("The change is noted. It takes effect at your next renewal."),
     "kept": later("The change is dropped. Your plan stays as it is."),
 }
+
+
+def _for_each_reader(said: Callable[..., Any]) -> Callable[..., Any]:
+    """Without asking for the context, `"monthly" | bucket` would be worked out once, when the template is
+    compiled, and stay in the language of whoever came first."""
+
+    @pass_context
+    def asked(_context: Any, *arguments: Any, **named: Any) -> Any:
+        return said(*arguments, **named)
+
+    return asked
 
 
 def environment(*folders: Path) -> Environment:
@@ -55,7 +67,7 @@ def environment(*folders: Path) -> Environment:
         "bucket",
         "amount_of_money",
     )
-    made.filters.update({name: getattr(words, name) for name in names})
+    made.filters.update({name: _for_each_reader(getattr(words, name)) for name in names})
     made.globals["asset"] = ASSETS.url
     made.globals["plan_name"] = words.plan_name
     made.globals["pack_name"] = words.pack_name
