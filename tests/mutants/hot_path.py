@@ -112,6 +112,11 @@ HOT_PATH = [
         "rules/test_t_time.py::test_t4_whoever_comes_first_sees_what_is_due",
     ),
     Mutant(
+        "many renew and keep what was left", SQL + "44_renew_many.sql",
+        "g.subscription = (b.s).subscription AND g.closed IS NULL", "false",
+        "rules/test_t_time.py::test_t4_a_live_renewal_waits_for_nobody",
+    ),
+    Mutant(
         "a fast capture leaves the credits held", SQL + "35_capture_many.sql",
         "(a.held_addon - sum(a.from_addon) FILTER (WHERE a.ok) OVER so_far)", "(a.held_addon - 0)",
         "rules/test_h_holds.py::test_h1_holds_and_charges_at_the_same_moment",

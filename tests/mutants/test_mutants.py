@@ -96,8 +96,8 @@ MUTANTS = [
     ),
     Mutant(
         "T3", SQL + "41_step.sql",
-        "replace_credits(w, s, 'renew', s.allocation);",
-        "settle(replace_credits(w, s, 'renew', 0), s, 'renew');",
+        "RETURN replace_credits(w, s, 'renew', gives(s), s.period_state = 'provisional');",
+        "RETURN settle(replace_credits(w, s, 'renew', 0), s, 'renew');",
         "test_t_time.py::test_t3_expiry_and_grant_are_one_act",
     ),
     Mutant(
@@ -112,7 +112,7 @@ MUTANTS = [
     ),
     Mutant(
         "T6", SQL + "41_step.sql",
-        "IF (running(s)).starts < paid_through(s) THEN", "IF (running(s)).starts <= paid_through(s) THEN",
+        "WHEN (running(s)).starts < paid_through(s) THEN", "WHEN (running(s)).starts <= paid_through(s) THEN",
         "test_t_time.py::test_t6_a_period_is_granted_if_it_starts_before_paid_through",
     ),
     Mutant(
@@ -147,7 +147,7 @@ MUTANTS = [
     ),
     Mutant(
         "B11", SQL + "41_step.sql",
-        "IF s.status IN ('paused', 'past_due') THEN", "IF s.status IN ('past_due') THEN",
+        "WHEN s.status IN ('paused', 'past_due') THEN", "WHEN s.status IN ('past_due') THEN",
         "test_b_subscriptions.py::test_b11_pausing_stops_new_periods",
     ),
     Mutant(
@@ -162,9 +162,9 @@ MUTANTS = [
     ),
     Mutant(
         "P5", SQL + "41_step.sql",
-        "s.allocation);\n  END IF;\n  in_advance := CASE",
-        "(SELECT (p->>'monthly_credits')::bigint FROM catalogs, jsonb_array_elements(content->'plans') p "
-        "WHERE p->>'id' = s.plan LIMIT 1));\n  END IF;\n  in_advance := CASE",
+        "WHEN 'granted' THEN s.allocation",
+        "WHEN 'granted' THEN (SELECT (p->>'monthly_credits')::bigint FROM catalogs, "
+        "jsonb_array_elements(content->'plans') p WHERE p->>'id' = s.plan LIMIT 1)",
         "test_p_topups.py::test_p5_a_new_catalog_never_changes_what_was_sold",
     ),
     Mutant(

@@ -2,9 +2,9 @@
 
 from coinpurse.app.context import Context
 
-BATCH = 100
-#: How many accounts one transaction brings up to now: few, so that it holds their rows only for a moment.
-AT_ONCE = 20
+BATCH = 500
+#: How many accounts one transaction brings up to now: so few that it holds their rows only for a moment.
+AT_ONCE = 100
 
 
 async def sweep(ctx: Context, limit: int = BATCH) -> int:
@@ -13,9 +13,9 @@ async def sweep(ctx: Context, limit: int = BATCH) -> int:
     done = 0
     while done < limit:
         swept: int = await ctx.db.call("sweep", limit=min(AT_ONCE, limit - done))
-        done += swept
-        if swept < AT_ONCE:
+        if not swept:
             break
+        done += swept
     return done
 
 

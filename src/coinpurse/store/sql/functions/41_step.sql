@@ -3,10 +3,12 @@ CREATE OR REPLACE FUNCTION paid_through(s subscriptions) RETURNS timestamptz LAN
 $$;
 
 -- The running period `[start, end)` of a subscription; nulls before it starts and after it has ended.
-CREATE OR REPLACE FUNCTION running(s subscriptions, OUT starts timestamptz, OUT ends timestamptz) LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN s.status = 'ended' THEN NULL WHEN s.period = -1 THEN s.starts_at ELSE month_start(s.anchor, s.period) END,
-         CASE WHEN s.status = 'ended' THEN NULL WHEN s.period = -1 THEN s.anchor ELSE month_start(s.anchor, s.period + 1) END
-$$;
+CREATE OR REPLACE FUNCTION running(s subscriptions, OUT starts timestamptz, OUT ends timestamptz) LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF s.status = 'ended' THEN RETURN; END IF;
+  starts := CASE WHEN s.period = -1 THEN s.starts_at ELSE month_start(s.anchor, s.period) END;
+  ends := CASE WHEN s.period = -1 THEN s.anchor ELSE month_start(s.anchor, s.period + 1) END;
+END $$;
 
 -- Whether the running period still waits for its payment (T7).
 CREATE OR REPLACE FUNCTION unconfirmed(s subscriptions) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -22,15 +24,19 @@ CREATE OR REPLACE FUNCTION next_step(s subscriptions) RETURNS timestamptz LANGUA
                          CASE WHEN unconfirmed(s) THEN (running(s)).starts + s.grace END) END
 $$;
 
+-- Whether it is a period that begins at an instant at which something falls due for a subscription.
+CREATE OR REPLACE FUNCTION renews(s subscriptions, p_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(s.ends_at > p_at, true) AND CASE WHEN s.period IS NULL THEN s.trial_credits IS NULL ELSE (running(s)).ends <= p_at END
+$$;
+
 -- Does what falls due for a subscription at an instant.
 CREATE OR REPLACE FUNCTION step(w wallets, p_subscription bigint, p_at timestamptz) RETURNS wallets LANGUAGE plpgsql AS $$
 DECLARE s subscriptions;
 BEGIN
   SELECT * INTO s FROM subscriptions WHERE account = w.account AND subscription = p_subscription;
   IF s.ends_at <= p_at THEN RETURN finish_subscription(w, s, 'time', NULL); END IF;
-  IF s.period IS NULL AND s.trial_credits IS NOT NULL THEN RETURN begin_trial(w, s); END IF;
-  IF s.period IS NULL THEN RETURN begin_period(w, s, 0); END IF;
-  IF (running(s)).ends <= p_at THEN RETURN begin_period(w, s, s.period + 1); END IF;
+  IF renews(s, p_at) THEN RETURN begin_period(w, next_period(s)); END IF;
+  IF s.period IS NULL THEN RETURN begin_trial(w, s); END IF;
   IF s.period_state <> 'late' AND (running(s)).starts + s.late_after <= p_at THEN
     RETURN note(w, s, 'late', 'late');
   END IF;
@@ -79,9 +85,12 @@ END $$;
 
 -- Notes a monthly grant for the running period.
 CREATE OR REPLACE FUNCTION allot(w wallets, s subscriptions, p_amount bigint, p_provisional boolean DEFAULT false) RETURNS void LANGUAGE sql AS $$
-  SELECT new_grant(w, 'monthly', p_amount, p.ends, p_subscription => s.subscription, p_provisional => p_provisional,
-                   p_source => jsonb_build_object('type', 'subscription', 'subscription', s.subscription, 'plan', s.plan, 'period', s.period))
-    FROM running(s) p
+  SELECT new_grant(w, 'monthly', p_amount, (running(s)).ends, p_subscription => s.subscription, p_provisional => p_provisional, p_source => source(s))
+$$;
+
+-- Where the credits of the running period come from.
+CREATE OR REPLACE FUNCTION source(s subscriptions) RETURNS jsonb LANGUAGE sql STABLE AS $$
+  SELECT jsonb_build_object('type', 'subscription', 'subscription', s.subscription, 'plan', s.plan, 'period', s.period)
 $$;
 
 CREATE OR REPLACE FUNCTION begin_trial(w wallets, s subscriptions) RETURNS wallets LANGUAGE plpgsql AS $$
@@ -91,33 +100,43 @@ BEGIN
   RETURN replace_credits(w, s, 'trial', s.trial_credits);
 END $$;
 
--- A period starts (T3, T6, T7). A change that was waiting for it takes effect first. A month that a pause skipped is not owed. For the
--- last period of a subscription that is to end nothing is given in advance, and no grace.
-CREATE OR REPLACE FUNCTION begin_period(w wallets, s subscriptions, p_period int) RETURNS wallets LANGUAGE plpgsql AS $$
-DECLARE in_advance text;
+-- A subscription as it is when its next period begins (T6, T7). A change that was waiting for it takes effect first. A month that a pause
+-- skipped is not owed.
+CREATE OR REPLACE FUNCTION next_period(s subscriptions) RETURNS subscriptions LANGUAGE plpgsql STABLE AS $$
+DECLARE n int := coalesce(s.period, -1) + 1;
 BEGIN
-  IF (s.pending->>'period')::int <= p_period THEN s := adopt(s, s.pending); END IF;
-  IF s.status = 'active' AND s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, p_period); END IF;
-  s.period := p_period;
+  IF (s.pending->>'period')::int <= n THEN s := adopt(s, s.pending); END IF;
+  IF s.status = 'active' AND s.period_state = 'skipped' THEN s.paid_months := greatest(s.paid_months, n); END IF;
+  s.period := n;
   IF s.status = 'trialing' THEN s.status := 'active'; END IF;
-  IF s.status IN ('paused', 'past_due') THEN
-    s.period_state := 'skipped';
-    RETURN replace_credits(w, s, 'renew', 0);
-  END IF;
-  IF (running(s)).starts < paid_through(s) THEN
-    s.period_state := 'granted';
-    RETURN replace_credits(w, s, 'renew', s.allocation);
-  END IF;
-  in_advance := CASE WHEN s.ends_at <= (running(s)).ends THEN 'strict' ELSE s.renewal END;
-  s.period_state := CASE in_advance WHEN 'provisional' THEN 'provisional' ELSE 'expected' END;
-  RETURN CASE in_advance
-    WHEN 'provisional' THEN replace_credits(w, s, 'renew', least(s.cap, s.allocation), true)
-    WHEN 'strict' THEN replace_credits(w, s, 'renew', 0)
-    ELSE settle(w, s, 'renew') END;
+  s.period_state := CASE
+    WHEN s.status IN ('paused', 'past_due') THEN 'skipped'
+    WHEN (running(s)).starts < paid_through(s) THEN 'granted'
+    WHEN in_advance(s) = 'provisional' THEN 'provisional'
+    ELSE 'expected' END;
+  RETURN s;
+END $$;
+
+-- What an unpaid period gives in advance, and for how long: for the last period of a subscription that is to end nothing, and no grace.
+CREATE OR REPLACE FUNCTION in_advance(s subscriptions) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN s.ends_at <= (running(s)).ends THEN 'strict' ELSE s.renewal END
+$$;
+
+-- What a period that begins puts in the place of the old credits; null: these stay.
+CREATE OR REPLACE FUNCTION gives(s subscriptions) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE s.period_state WHEN 'granted' THEN s.allocation WHEN 'provisional' THEN least(s.cap, s.allocation) WHEN 'skipped' THEN 0
+              ELSE CASE in_advance(s) WHEN 'strict' THEN 0 END END
+$$;
+
+-- A period begins (T3).
+CREATE OR REPLACE FUNCTION begin_period(w wallets, s subscriptions) RETURNS wallets LANGUAGE plpgsql AS $$
+BEGIN
+  IF gives(s) IS NULL THEN RETURN settle(w, s, 'renew'); END IF;
+  RETURN replace_credits(w, s, 'renew', gives(s), s.period_state = 'provisional');
 END $$;
 
 -- Gives a subscription the terms of another plan.
-CREATE OR REPLACE FUNCTION adopt(s subscriptions, p_terms jsonb) RETURNS subscriptions LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION adopt(s subscriptions, p_terms jsonb) RETURNS subscriptions LANGUAGE plpgsql STABLE AS $$
 BEGIN
   s.plan := p_terms->>'plan'; s.months := (p_terms->>'months')::int; s.allocation := (p_terms->>'allocation')::bigint;
   s.renewal := p_terms->>'renewal'; s.grace := (p_terms->>'grace')::interval; s.late_after := (p_terms->>'late_after')::interval;
