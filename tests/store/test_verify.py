@@ -19,7 +19,7 @@ from coinpurse.app.doctor import examine
 from coinpurse.app.wallets import ChargeRequest
 from coinpurse.domain.ids import account_digest
 from coinpurse.settings import DEFAULT_CATALOG, Settings
-from coinpurse.store.checks import Problem, go_through, look
+from coinpurse.store.checks import Problem, Report, check_page, go_through, look
 from coinpurse.wiring import open_context
 
 WHO = Who("tests", test=False)
@@ -149,6 +149,17 @@ FORGERIES: dict[str, tuple[str, tuple[str, int] | None, str]] = {
         f"UPDATE coinpurse.acts SET amount = 99 {MINE} act = {CHARGE} + 2",
         ("charge", 1),
         "acts",
+    ),
+    "the balances of a charge and all later acts": (
+        f"UPDATE coinpurse.acts SET monthly = monthly + 5 {MINE} act >= {CHARGE}",
+        ("charge", 0),
+        "available",
+    ),
+    "an entry of nothing, and of a grant that is not there": (
+        f"UPDATE coinpurse.acts SET moves = moves || 'c', grants = grants || 999, amounts = amounts || 5,"
+        f" sequence = sequence + 1 {MINE} act = {CHARGE}",
+        ("charge", 0),
+        "",
     ),
     "a middle charge removed": (
         f"DELETE FROM coinpurse.acts {MINE} act = {CHARGE}",
@@ -383,19 +394,31 @@ def test_l4_a_forgery_is_found(books: Books, forgery: str) -> None:
         assert mine[0].act == acts[line[1]], mine
 
 
+def test_l4_pages_are_bounded_by_their_acts(books: Books) -> None:
+    """L4: accounts of many acts are checked one by one, those of few together; each of them once."""
+    run, db = books.runner.run, books.ctx.db
+    one_by_one, together = Report(), Report()
+    assert run(check_page(db, one_by_one, 100, 1))
+    assert one_by_one.accounts == 1
+    assert not run(check_page(db, one_by_one, 100, 1))
+    assert not run(check_page(db, together, 100, 1_000))
+    assert one_by_one.accounts == together.accounts == 2
+    assert one_by_one.last == together.last
+
+
 def test_l4_the_worker_finds_it(books: Books) -> None:
     """L4: the worker goes through the books a slice at a time; what it finds is kept, named by doctor,
     and gone once it is right again."""
     run, ctx = books.runner.run, books.ctx
     run(ctx.db.work(lambda conn: _set(conn, VICTIM, 5)))
-    assert run(checks.watch(ctx)) == 2
+    assert run(checks.watch(ctx))
     faults = run(checks.faults(ctx))
     assert [problem.account for problem in faults] == ["victim"]
     finding = next(one for one in run(examine(ctx)) if one.name == "books")
     assert (finding.state, finding.value) == ("wrong", 1)
     assert "victim" in finding.words
     run(ctx.db.work(lambda conn: _set(conn, VICTIM, -5)))
-    assert run(checks.watch(ctx)) == 2
+    assert run(checks.watch(ctx))
     assert run(checks.faults(ctx)) == []
     assert next(one for one in run(examine(ctx)) if one.name == "books").state == "ok"
 

@@ -10,8 +10,9 @@ from coinpurse.app.context import Context, Who
 from coinpurse.store import checks
 from coinpurse.store.checks import Head, Problem, Progress, Report
 
-#: How many accounts the worker checks at a time.
+#: How many accounts the worker checks at a time, and about how many acts.
 SLICE = 50
+SLICE_ACTS = 2_000
 STALE = "SELECT DISTINCT account FROM coinpurse.faults WHERE account > %s AND account <= %s"
 WATCHED = "SELECT after FROM coinpurse.watching"
 FAULTS = """
@@ -46,12 +47,12 @@ async def differing(ctx: Context, heads: Sequence[Head]) -> list[Head]:
     return await checks.differing(ctx.db, heads)
 
 
-async def watch(ctx: Context) -> int:
-    """Checks the next slice of the books, keeps what is wrong for doctor and the metrics, and says how many
-    accounts it was. Nothing is repaired: somebody has to look."""
+async def watch(ctx: Context) -> bool:
+    """Checks the next slice of the books, keeps what is wrong for doctor and the metrics, and says whether
+    all accounts are through. Nothing is repaired: somebody has to look."""
     after = (await ctx.db.rows(WATCHED))[0]["after"]
     report = Report(last=after)
-    done = await checks.check_page(ctx.db, report, SLICE)
+    over = not await checks.check_page(ctx.db, report, SLICE, SLICE_ACTS)
     for problem in report.problems:
         log.error("the books are wrong", account=problem.account, act=problem.act, check=problem.check)
     stale = await ctx.db.rows(STALE, [after, report.last])
@@ -62,9 +63,8 @@ async def watch(ctx: Context) -> int:
             if one.digest == account
         ]
         await ctx.db.call("note_faults", account=account, faults={"faults": found})
-    over = done < SLICE
     await ctx.db.call("watched", after=checks.FIRST if over else report.last, over=over)
-    return done
+    return over
 
 
 async def faults(ctx: Context, limit: int = 10) -> list[Problem]:

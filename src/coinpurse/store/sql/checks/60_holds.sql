@@ -1,9 +1,12 @@
 -- Each hold is open, with its row as it was made, or was ended once (H3).
-SELECT a.account, a.act, 'hold ' || a.act || CASE WHEN h.hold IS NULL THEN ' is not open and was ended ' ELSE ' is open and was ended ' END || e.times || ' times' AS fault
-  FROM coinpurse.acts a
+WITH ends AS (
+  SELECT account, of, count(*) AS times FROM coinpurse.acts WHERE account = ANY(%(accounts)s) AND kind IN ('capture', 'release', 'timeout') GROUP BY account, of
+)
+SELECT a.account, a.act, 'hold ' || a.act || CASE WHEN h.hold IS NULL THEN ' is not open and was ended ' ELSE ' is open and was ended ' END || coalesce(e.times, 0) || ' times' AS fault
+  FROM (SELECT account, act FROM coinpurse.acts WHERE account = ANY(%(accounts)s) AND kind = 'hold') a
   LEFT JOIN coinpurse.holds h ON h.account = a.account AND h.hold = a.act
- CROSS JOIN LATERAL (SELECT count(*) AS times FROM coinpurse.acts e WHERE e.account = a.account AND e.of = a.act AND e.kind IN ('capture', 'release', 'timeout')) e
- WHERE a.account = ANY(%(accounts)s) AND a.kind = 'hold' AND e.times <> (h.hold IS NULL)::int
+  LEFT JOIN ends e ON e.account = a.account AND e.of = a.act
+ WHERE coalesce(e.times, 0) <> (h.hold IS NULL)::int
 UNION ALL
 SELECT h.account, h.hold, 'hold ' || h.hold || CASE WHEN a.act IS NULL THEN ' is open, and no act made it'
        ELSE ' ends at ' || h.expires_at || ', and was made to end at ' || (a.details->>'expires_at') END
