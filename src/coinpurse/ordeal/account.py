@@ -1,7 +1,6 @@
 """One customer's account: what it must look like, what was asked of it, and how an answer is judged."""
 
 import random
-import re
 from collections import deque
 from copy import deepcopy
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from coinpurse.ordeal.purse import Pattern, Purse
 START = datetime(2026, 1, 31, 10, tzinfo=UTC)
 REMEMBERED = 60
 PACK = 500
-_IDS = re.compile(rb'"(ch|ho|gr|re|su)_[0-9a-f]{32}_')
 
 Call = tuple[Any, ...]
 
@@ -58,6 +56,7 @@ class Account:
     def __init__(self, name: str, living: bool, seed: str) -> None:
         self.name = name
         self.digest = account_digest(name, test=True).hex
+        self._within = f"_{self.digest}_".encode()
         self.random = random.Random(f"{seed} {name}")
         self.truth: Purse | Life = Life(name, START) if living else Purse(name, self.digest)
         self.recent: deque[Asked] = deque(maxlen=12)
@@ -85,7 +84,7 @@ class Account:
 
     def judge(self, call: Call, key: str | None, status: int, body: Any, note: str = "") -> Pattern:
         """Compares an answer with what it must be. Raises Wrong."""
-        self.history.append((call, key, note, status, body))
+        self.remember(call, key, note, status, body)
         before = deepcopy(self.truth) if self.pending else None
         pattern = self.foretell(call)
         if why := differs(pattern, status, body):
@@ -101,6 +100,11 @@ class Account:
             self.recent.append(Asked(call, key, pattern))
         return pattern
 
+    def remember(self, call: Call, key: str | None, note: str, status: int, body: Any) -> None:
+        """What was asked and answered, for the report. The body as text: millions of small objects would be
+        the garbage collector's to go through, again and again."""
+        self.history.append((call, key, note, status, msgspec.json.encode(body)))
+
     def request(self, call: Call) -> Request:
         """The call as a request."""
         name, *rest = call
@@ -111,7 +115,7 @@ class Account:
         """An answer's body; of a living account without the account in its identifiers, as the model says
         them."""
         if isinstance(self.truth, Life):
-            content = _IDS.sub(rb'"\1_', content)
+            content = content.replace(self._within, b"_")
         return msgspec.json.decode(content) if content else None
 
     def fault(self, what: str) -> Fault:
@@ -183,9 +187,22 @@ class Account:
 
 def differs(pattern: Pattern, status: int, body: Any) -> str | None:
     """What of an answer isn't as foretold."""
+    if pattern[0] == status and _fits(pattern[1], body):
+        return None
     if pattern[0] != status:
         return f"status {status} instead of {pattern[0]} {_short(pattern[1])}: {_short(body)}"
     return _differs(pattern[1], body, "")
+
+
+def _fits(wanted: Any, got: Any) -> bool:
+    """Whether `_differs` has nothing to say: quick, for nearly all answers are right."""
+    if wanted == got:
+        return True
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        return all(value == got.get(name) or _fits(value, got.get(name)) for name, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
+        return all(map(_fits, wanted, got))
+    return False
 
 
 def _differs(wanted: Any, got: Any, where: str) -> str | None:
@@ -202,11 +219,14 @@ def _differs(wanted: Any, got: Any, where: str) -> str | None:
     return None if wanted == got else f"{where} is {_short(got)} instead of {_short(wanted)}"
 
 
-def _line(call: Call, key: str | None, note: str, status: int, body: Any) -> str:
+def _line(call: Call, key: str | None, note: str, status: int, body: bytes) -> str:
     words = " ".join(map(str, call))
-    return f"{words} [{key}]{' ' + note if note else ''} -> {status} {_short(body)}"
+    return f"{words} [{key}]{' ' + note if note else ''} -> {status} {_cut(body.decode())}"
 
 
 def _short(value: Any) -> str:
-    text = msgspec.json.encode(value).decode()
+    return _cut(msgspec.json.encode(value).decode())
+
+
+def _cut(text: str) -> str:
     return text if len(text) < 600 else f"{text[:600]}…"

@@ -112,7 +112,7 @@ class Customer:
         answer = await self.wire.ask(request.method, request.path, request.body, key=asked.key)
         self._count("replay" if pattern[0] < 400 else "conflict", answer.status)
         body = account.read(answer.body)
-        account.history.append((call, asked.key, "(again)", answer.status, body))
+        account.remember(call, asked.key, "(again)", answer.status, body)
         if why := differs(pattern, answer.status, body):
             raise Wrong(f"asked again, {call} with key {asked.key}: {why}")
         if answer.status < 400 and not answer.replayed:
@@ -153,7 +153,7 @@ class Customer:
     async def _judge_together(self, pairs: list[tuple[Item, Any]], tries: int) -> None:
         """An account's charges of one batch, in their order; those whose key was used before come last."""
         account = pairs[0][0].account
-        seen = {(account.truth.available, _held(account))}
+        seen = {_standing(account)}
         unsure: list[tuple[Item, Any]] = []
         try:
             for item, body in pairs:
@@ -166,7 +166,8 @@ class Customer:
                     unsure.append((item, body))
                     continue
                 account.judge(("charge", item.amount), item.key, status, body, "(batch)")
-                seen.add((account.truth.available, _held(account)))
+                if tries > 1:
+                    seen.add(_standing(account))
             for item, body in unsure:
                 self._judge_refusal(item, body, seen)
                 await self._use_up(account, item.key)
@@ -177,7 +178,7 @@ class Customer:
     def _judge_again(self, item: Item, body: Any) -> None:
         assert item.again is not None
         pattern = (409, {"code": "idempotency_conflict"}) if item.other else item.again.pattern
-        item.account.history.append((("charge", item.amount), item.key, "(again)", body["status"], body))
+        item.account.remember(("charge", item.amount), item.key, "(again)", body["status"], body)
         if why := differs(pattern, body["status"], body):
             raise Wrong(f"asked again in a batch, charge {item.amount} with key {item.key}: {why}")
         if not item.other and not body["replayed"]:
@@ -186,7 +187,7 @@ class Customer:
     def _judge_refusal(self, item: Item, body: Any, seen: set[tuple[int, int]]) -> None:
         """Of a batch that was sent several times it isn't known when a charge was looked at last: the refusal
         must be right for some moment of it."""
-        item.account.history.append((("charge", item.amount), item.key, "(batch, again)", 402, body))
+        item.account.remember(("charge", item.amount), item.key, "(batch, again)", 402, body)
         told = (body["available"], body["held"])
         if told not in seen or body["needed"] != item.amount or item.amount <= body["available"]:
             raise Wrong(
@@ -220,6 +221,8 @@ class Customer:
         self.tally[f"{what} {'refused' if status >= 400 else 'done'}"] += 1
 
 
-def _held(account: Account) -> int:
+def _standing(account: Account) -> tuple[int, int]:
+    """What is available, and what is held."""
     truth = account.truth
-    return truth.held if isinstance(truth, Purse) else truth.model.state.total("held")
+    held = truth.held if isinstance(truth, Purse) else truth.model.state.total("held")
+    return truth.available, held

@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from coinpurse.ordeal.life import CATALOG
 from coinpurse.ordeal.processes import Database, Program, others
-from coinpurse.ordeal.proxy import Proxy, Streams
+from coinpurse.ordeal.proxy import Ends, Proxy, Reach, Speaker
 from coinpurse.ordeal.telling import secret_text
 from coinpurse.ordeal.wire import Wire
 
@@ -81,12 +80,12 @@ class Deployment:
         done = _coinpurse("verify", "--json", env={"COINPURSE_DATABASE_URL": self.database.url})
         return [] if done.returncode == 0 else [done.stdout + done.stderr]
 
-    async def _reach_database(self) -> Streams:
-        return await asyncio.open_unix_connection(self.database.socket)
+    async def _reach_database(self, speaker: Speaker) -> Ends:
+        return await asyncio.get_running_loop().create_unix_connection(speaker, self.database.socket)
 
-    def _reacher(self, n: int) -> Callable[[], Awaitable[Streams]]:
-        async def reach() -> Streams:
-            return await asyncio.open_connection("127.0.0.1", self.ports[n])
+    def _reacher(self, n: int) -> Reach:
+        async def reach(speaker: Speaker) -> Ends:
+            return await asyncio.get_running_loop().create_connection(speaker, "127.0.0.1", self.ports[n])
 
         return reach
 

@@ -1,8 +1,7 @@
 """What an account with subscriptions, expiries and a moving clock must look like: the pure model, asked for
 its answers in the form in which the API gives them."""
 
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -166,10 +165,16 @@ def shown(answer: Any) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Values as JSON has them."""
-    encode: Callable[[Any], Any] = msgspec.to_builtins
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name != "replayed"}
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    return encode(value)
+    """Values as JSON has them, and nowhere whether they are a replay."""
+    return _without(msgspec.to_builtins(value))
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        value.pop("replayed", None)
+        for one in value.values():
+            _without(one)
+    elif isinstance(value, list):
+        for one in value:
+            _without(one)
+    return value

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Pattern = tuple[int, dict[str, Any]]
+MANY, MANY_POTS = 80, 14
 RANK = {"promo": 1, "compensation": 1, "addon": 2}
 
 
@@ -225,8 +226,10 @@ class Purse:
         return spent
 
     def forget(self) -> None:
-        """Lets go of what no call will name again, so that a long life needs no more memory than a short
-        one."""
+        """Lets go of what no call will name again, where there is much of it: a long life needs no more
+        memory than a short one."""
+        if len(self.charges) < MANY and len(self.holds) < MANY and len(self.pots) < MANY_POTS:
+            return
         for old in [name for name, hold in self.holds.items() if hold.state != "held"][:-10]:
             del self.holds[old]
         for old in list(self.charges)[:-40]:

@@ -23,7 +23,7 @@ async def run(account: Account, wire: Wire, tally: Counter[str], use_up: UseUp) 
     )
     runs = [(c, k, a, account.read(a.body)) for (c, k), a in zip(starters, answers, strict=True)]
     for call, key, answer, body in runs:
-        account.history.append((call, key, "(at once)", answer.status, body))
+        account.remember(call, key, "(at once)", answer.status, body)
         tally[f"{call[0]} at once {'refused' if answer.status >= 400 else 'done'}"] += 1
     _explain(account, runs)
     for key in {key for _, key, answer, _ in runs if answer.status >= 400 and answer.tries > 1}:

@@ -39,7 +39,7 @@ class Teller:
             body = msgspec.json.encode(told)
             answer = await self.wire.ask("POST", "/v1/webhooks/standard", body, headers=_signed(event, body))
             self.tally["deliveries"] += 1
-            account.history.append((("tell", "topup.paid"), event, "", answer.status, answer.json()))
+            account.remember(("tell", "topup.paid"), event, "", answer.status, answer.json())
             if answer.status != 200:
                 raise Wrong(f"a delivery was answered {answer.status}: {answer.body[:300]!r}")
 
