@@ -1,6 +1,7 @@
 """The command line, as its users run it."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 from click.testing import Result
 
+from coinpurse.cli import logs
 from serving import coinpurse, invoke
 
 Run = Callable[..., Result]
@@ -233,3 +235,12 @@ def test_as_a_process() -> None:
 def test_every_command_speaks_json(command: str) -> None:
     """Each command has help and --json."""
     assert "--json" in invoke(*command.split(), "--help").stdout
+
+
+def test_the_pool_says_seldom_that_the_database_is_away() -> None:
+    """It tries three times a second: each kind of message is written once in ten seconds."""
+    ear, seldom = logging.getLogger("pool"), logs.Seldom()
+    texts = ["error connecting in %r", "giving up", "error connecting in %r", "error connecting in %r"]
+    lines = [ear.makeRecord("pool", logging.WARNING, "", 0, text, (), None) for text in texts]
+    lines[3].created += logs.SELDOM_SECONDS
+    assert [seldom.filter(line) for line in lines] == [True, True, False, True]

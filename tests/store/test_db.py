@@ -1,5 +1,7 @@
 """The way to PostgreSQL: what is repeated, what is not, and how instants come back."""
 
+import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +9,7 @@ import psycopg
 import pytest
 
 from coinpurse.domain.errors import Unavailable
+from coinpurse.ordeal.proxy import Proxy, Weather
 from coinpurse.store.db import ATTEMPTS, Connection, Database
 
 
@@ -71,6 +74,27 @@ async def test_a_connection_that_was_killed_is_replaced(database_url: str) -> No
     async with Database(database_url) as database:
         assert await database.work(once) == 7
         assert tried == 2
+
+
+async def test_a_database_that_is_back_is_used_within_a_second(database_url: str) -> None:
+    """While it is away for seconds, callers wait; once it is back they have their answers within a second,
+    and so does whoever comes then."""
+    there = psycopg.conninfo.conninfo_to_dict(database_url)
+    socket, loop = f"{there['host']}/.s.PGSQL.5432", asyncio.get_running_loop()
+    line = Proxy(lambda speaker: loop.create_unix_connection(speaker, socket), Counter(), "line")
+    port = await line.start()
+    async with Database(f"postgresql://postgres@127.0.0.1:{port}/{there['dbname']}", size=4) as database:
+        await asyncio.gather(*(database.rows("SELECT pg_sleep(0.05)") for _ in range(4)))
+        line.weather = Weather(closed=True)
+        line.cut_all()
+        waiting = [asyncio.create_task(database.rows("SELECT 1 AS one")) for _ in range(20)]
+        await asyncio.sleep(3.5)
+        assert not any(one.done() for one in waiting)
+        line.weather = Weather()
+        async with asyncio.timeout(1):
+            assert await database.rows("SELECT 1 AS one") == [{"one": 1}]
+            assert await asyncio.gather(*waiting) == [[{"one": 1}]] * 20
+    await line.stop()
 
 
 async def test_instants_are_utc_and_infinity_is_none(database_url: str) -> None:

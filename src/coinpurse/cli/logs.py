@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+SELDOM_SECONDS = 10.0
 BEFORE: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -23,11 +24,31 @@ def config(as_json: bool, every_request: bool = False) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"{__name__}.formatter", "as_json": as_json}},
+        "filters": {"seldom": {"()": f"{__name__}.Seldom"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {"httpx": {"level": "WARNING"}, "uvicorn.access": {"level": "WARNING"}}
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            "uvicorn.access": {"level": "WARNING"},
+            "psycopg.pool": {"filters": ["seldom"]},
+        }
         | ({"coinpurse.api": {"level": "DEBUG"}} if every_request else {}),
     }
+
+
+class Seldom(logging.Filter):
+    """Each kind of message once in ten seconds: while the database is away, the pool says so all the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is written."""
+        due = record.created >= self._last.get(record.msg, 0.0) + SELDOM_SECONDS
+        if due:
+            self._last[record.msg] = record.created
+        return due
 
 
 def formatter(as_json: bool) -> logging.Formatter:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import struct
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -28,6 +29,9 @@ ATTEMPTS = 6
 #: stops, a standby, a statement that was cancelled, and a server without connections, memory or disk.
 TRANSIENT = {"40001", "40P01", "23505", "57014", "57P01", "57P02", "57P03", "25006", "58030"}
 NO_RESOURCES = "53"
+#: How soon a connection that couldn't be made is tried again, and again, until it can. The pool's own way is
+#: to double the pause up to minutes, and a database that is back would have to wait for it.
+AGAIN_SECONDS = 0.3
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _INT64 = struct.Struct("!q")
 
@@ -45,6 +49,8 @@ class Database:
             open=False,
             configure=_configure,
             timeout=10,
+            reconnect_timeout=AGAIN_SECONDS,
+            reconnect_failed=_ask_again,
             kwargs={"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"},
         )
 
@@ -125,6 +131,13 @@ async def dict_rows(
     async with conn.cursor(row_factory=dict_row, binary=True) as cursor:
         await cursor.execute(query, parameters)
         return await cursor.fetchall()
+
+
+async def _ask_again(pool: AsyncConnectionPool[Connection]) -> None:
+    """Has the pool, which has given a connection up, try for another: it does where somebody asks for one."""
+    with suppress(psycopg.OperationalError):
+        async with pool.connection(timeout=0.01):
+            pass
 
 
 def _call(function: str, arguments: dict[str, Any]) -> tuple[sql.Composed, dict[str, Any]]:
