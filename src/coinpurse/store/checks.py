@@ -12,7 +12,7 @@ CHECKS = Path(__file__).with_name("sql") / "checks"
 #: The checks up to this one are about the lines of the ledger.
 LINES = "20_sums_after"
 #: How many accounts, and about how many acts, are checked in one snapshot: few, so that none is held long.
-PAGE = 100
+PAGE = 500
 PAGE_ACTS = 20_000
 FIRST = UUID(int=0)
 ACCOUNTS = """

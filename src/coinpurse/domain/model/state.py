@@ -325,7 +325,7 @@ class State:
 
     def total(self, place: Place, kind: Kind | None = None) -> int:
         """How many credits are in a place, of one kind or of all."""
-        return sum(g.places[place] for g in self.grants.values() if kind in (None, g.kind))
+        return sum([g.places[place] for g in self.grants.values() if kind is None or g.kind == kind])
 
     def spendable(self) -> list[GrantState]:
         """The grants that burn, in burn order."""

@@ -7,9 +7,9 @@ WITH lines AS (
            || CASE WHEN g."grant" IS NULL THEN '' ELSE coinpurse.grant_bytes(g) END AS bytes,
          CASE WHEN t.version IS NOT NULL THEN coinpurse.terms_bytes(t) END AS terms
     FROM (SELECT a.*, lag(a.terms, 1, 0::bigint) OVER (PARTITION BY a.account ORDER BY a.act) AS terms_before FROM coinpurse.acts a WHERE a.account = ANY(%(accounts)s)) a
-    LEFT JOIN coinpurse.unchained u ON u.account = a.account
-    LEFT JOIN coinpurse.grants g ON g.account = a.account AND g."grant" = a.act AND a.moves LIKE '%%g%%'
-    LEFT JOIN coinpurse.terms t ON t.account = a.account AND t.version = a.terms AND a.terms <> a.terms_before
+    LEFT JOIN coinpurse.unchained u ON u.account = a.account AND u.account = ANY(%(accounts)s)
+    LEFT JOIN coinpurse.grants g ON g.account = a.account AND g.account = ANY(%(accounts)s) AND g."grant" = a.act AND a.moves LIKE '%%g%%'
+    LEFT JOIN coinpurse.terms t ON t.account = a.account AND t.account = ANY(%(accounts)s) AND t.version = a.terms AND a.terms <> a.terms_before
    WHERE a.act > coalesce(u.act, 0)
 ), links AS (
   SELECT account, link, min(act) AS first, max(act) AS last, (array_agg(hash ORDER BY act DESC))[1] AS hash, string_agg(bytes, '' ORDER BY act) AS bytes,

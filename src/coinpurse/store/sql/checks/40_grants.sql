@@ -1,12 +1,16 @@
 -- Each grant was given once and whole, no place of it is below zero, and the wallet keeps what is left of it in the right order (S3).
-WITH places AS (
+WITH entry AS MATERIALIZED (
+  SELECT a.account, e."grant", e.letter, sum(e.amount) AS moved
+    FROM coinpurse.acts a CROSS JOIN LATERAL unnest(a.grants, a.amounts, string_to_array(a.moves, NULL)) AS e("grant", amount, letter)
+   WHERE a.account = ANY(%(accounts)s) GROUP BY a.account, e."grant", e.letter
+), places AS (
   SELECT e.account, e."grant",
-         sum(e.moved) FILTER (WHERE source = 'issued') AS issued,
-         sum(e.amount) AS available,
-         sum(e.moved * ((target = 'held')::int - (source = 'held')::int)) AS held,
-         sum(e.moved * ((target = 'frozen')::int - (source = 'frozen')::int)) AS frozen,
-         sum(e.moved * ((target = 'spent')::int - (source = 'spent')::int)) AS spent
-    FROM coinpurse.entries e WHERE e.account = ANY(%(accounts)s) GROUP BY e.account, e."grant"
+         sum(e.moved) FILTER (WHERE m.source = 'issued') AS issued,
+         sum(e.moved * m.sign) AS available,
+         sum(e.moved * ((m.target = 'held')::int - (m.source = 'held')::int)) AS held,
+         sum(e.moved * ((m.target = 'frozen')::int - (m.source = 'frozen')::int)) AS frozen,
+         sum(e.moved * ((m.target = 'spent')::int - (m.source = 'spent')::int)) AS spent
+    FROM entry e JOIN coinpurse.moves m ON m.letter = e.letter GROUP BY e.account, e."grant"
 ), live AS (
   SELECT w.account, l."grant", l.remaining, l.n, substr(w.kinds, l.n::int, 1) AS letter
     FROM coinpurse.wallets w CROSS JOIN LATERAL unnest(w.live, w.remaining) WITH ORDINALITY AS l("grant", remaining, n)

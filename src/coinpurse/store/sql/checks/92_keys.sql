@@ -8,7 +8,7 @@ WITH mine AS (
   SELECT a.account, a.act, a.kind, a.amount, a.operation, a.quantity, a.kind = 'charge' AND a.details IS NULL AND a.actor <> 'time' AS plain,
          w.clock IS NULL AND a.kind IN ('charge', 'hold') AND a.operation IS DISTINCT FROM 'imported' AND a.at <= (SELECT clock_timestamp())
            AND a.at >= (SELECT to_timestamp((extract(epoch FROM clock_timestamp())::bigint / 3024000 - 1) * 3024000) + interval '1 minute') AS keyed
-    FROM coinpurse.acts a JOIN coinpurse.wallets w ON w.account = a.account
+    FROM coinpurse.acts a JOIN coinpurse.wallets w ON w.account = a.account AND w.account = ANY(%(accounts)s)
    WHERE a.account = ANY(%(accounts)s)
 )
 SELECT coalesce(a.account, k.account) AS account, coalesce(a.act, k.act) AS act, CASE
