@@ -13,6 +13,7 @@ import uvloop
 from clones import clone
 from measure import Run, callers
 from ours import WHO, Library
+from processes import Meter
 
 from coinpurse.app import subscriptions, upkeep, wallets
 from coinpurse.app.context import Context
@@ -68,11 +69,13 @@ async def _sweep(ctx: Context, accounts: int) -> None:
     spent = time.perf_counter() - began
     print(f"swept beside charges: {made:,} accounts in {spent:.1f} s, {made / spent:,.0f}/s")
     print(f"charges meanwhile: {_figures(during)}")
-    began, alone = time.perf_counter(), 0
+    meter = await Meter.on(ctx)
+    began, alone, before = time.perf_counter(), 0, meter.read()
     while swept := await upkeep.sweep(ctx):
         alone += swept
-    spent = time.perf_counter() - began
-    print(f"swept alone: {alone:,} accounts in {spent:.1f} s, {alone / max(spent, 0.001):,.0f}/s")
+    spent, used = time.perf_counter() - began, meter.read().since(before)[1]
+    print(f"swept alone: {alone:,} accounts in {spent:.1f} s, {alone / max(spent, 0.001):,.0f}/s", end="")
+    print(f", {used / max(alone, 1) * 1e6:,.0f} us of PostgreSQL's processor time each")
 
 
 def _figures(run: Run) -> str:

@@ -117,6 +117,16 @@ HOT_PATH = [
         "rules/test_t_time.py::test_t4_a_live_renewal_waits_for_nobody",
     ),
     Mutant(
+        "accounts that are due are charged one by one", "store/spending.py",
+        "if due and await renew(", "if not due and await renew(",
+        "rules/test_t_together.py::test_t4_charges_meet_many_due_accounts",
+    ),
+    Mutant(
+        "a fast charge of an account that is due is a shortage", SQL + "31_spend_many.sql",
+        "CASE WHEN d.due_at <= d.at THEN 'due' ELSE 'unsure' END", "'unsure'",
+        "rules/test_t_together.py::test_t4_charges_meet_many_due_accounts",
+    ),
+    Mutant(
         "a fast capture leaves the credits held", SQL + "35_capture_many.sql",
         "(a.held_addon - sum(a.from_addon) FILTER (WHERE a.ok) OVER so_far)", "(a.held_addon - 0)",
         "rules/test_h_holds.py::test_h1_holds_and_charges_at_the_same_moment",

@@ -117,7 +117,7 @@ MUTANTS = [
     ),
     Mutant(
         "T7", SQL + "41_step.sql",
-        "THEN (running(s)).starts + s.grace END", "THEN (running(s)).ends END",
+        "p.starts + s.grace);", "p.ends);",
         "test_t7_renewal.py::test_t7_provisional_freezes_at_the_end_of_the_grace",
     ),
     Mutant(

@@ -79,7 +79,7 @@ def test_s7_a_charge_that_waited_for_a_rival_is_carried_into_the_wallet(
     answers: list[list[Any]] = []
     waiting = threading.Thread(target=lambda: answers.append(charge(other, second)))
     waiting.start()
-    _until_blocked(one, other)
+    until_blocked(one, other)
     one.execute("COMMIT")
     waiting.join()
     assert [row[1] for row in answers[0]] == ["done"] * len(second)
@@ -92,7 +92,8 @@ def test_s7_a_charge_that_waited_for_a_rival_is_carried_into_the_wallet(
         )
 
 
-def _until_blocked(watcher: psycopg.Connection[Any], waiter: psycopg.Connection[Any]) -> None:
+def until_blocked(watcher: psycopg.Connection[Any], waiter: psycopg.Connection[Any]) -> None:
+    """Waits until one connection waits for the other."""
     for _ in range(2000):
         row = watcher.execute("SELECT pg_blocking_pids(%s)", [waiter.info.backend_pid]).fetchone()
         if row and row[0]:

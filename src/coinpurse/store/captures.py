@@ -11,6 +11,7 @@ from coinpurse.store import arrays, shapes
 from coinpurse.store.coalesce import Coalescer
 from coinpurse.store.db import Database
 from coinpurse.store.refusals import refusal
+from coinpurse.store.renewing import renew
 from coinpurse.store.shapes import Terms
 from coinpurse.store.spending import Row, row_taken
 from coinpurse.store.terms import KnownTerms, Version
@@ -51,9 +52,10 @@ class Captures:
         return outcome
 
     async def _many(self, captures: Sequence[Capture]) -> list[Hold | CoinpurseError]:
-        group = _firsts(captures)
-        rows = await self._db.tuples(CAPTURE_MANY, _columns([captures[number] for number in group]))
-        made = {group[row[0] - 1]: row for row in rows if row[1] == "done"}
+        made, due = await self._together(captures, _firsts(captures))
+        if due and await renew(self._db, {captures[number].digest for number in due}):
+            again, _ = await self._together(captures, due)
+            made |= again
         terms = await self._terms.of(
             {
                 (captures[number].digest.bytes, row[5]): captures[number].account
@@ -63,6 +65,15 @@ class Captures:
         return [
             await self._outcome(capture, made.get(number), terms) for number, capture in enumerate(captures)
         ]
+
+    async def _together(
+        self, captures: Sequence[Capture], group: Sequence[int]
+    ) -> tuple[dict[int, Row], list[int]]:
+        """The rows of those that were made, by their numbers, and the numbers of those whose account is
+        due."""
+        rows = await self._db.tuples(CAPTURE_MANY, _columns([captures[number] for number in group]))
+        made = {group[row[0] - 1]: row for row in rows if row[1] == "done"}
+        return made, [group[number - 1] for number in sorted(row[0] for row in rows if row[1] == "due")]
 
     async def _outcome(
         self, capture: Capture, row: Row | None, terms: Mapping[Version, Terms]

@@ -16,6 +16,7 @@ from coinpurse.store import arrays, shapes
 from coinpurse.store.coalesce import Coalescer
 from coinpurse.store.db import Database
 from coinpurse.store.refusals import key_conflict, refusal
+from coinpurse.store.renewing import renew
 from coinpurse.store.shapes import Terms
 from coinpurse.store.terms import KnownTerms
 
@@ -93,11 +94,21 @@ class Spending:
             first.setdefault(request.digest.bytes + request.key, number)
         # Sorted by account, each account's own in their order.
         turns = [first[name] for name in sorted(first, key=_account_of)]
-        outcomes = await self._distinct([requests[number] for number in turns])
+        outcomes = await self._up_to_now([requests[number] for number in turns])
         found = dict(zip(turns, outcomes, strict=True))
         return [found.get(number) for number in range(len(requests))]
 
-    async def _distinct(self, requests: Sequence[Request]) -> list[Outcome | None]:
+    async def _up_to_now(self, requests: Sequence[Request]) -> list[Outcome | None]:
+        """Those whose account is due, all of it together, are sent once more when its period has begun."""
+        outcomes, due = await self._distinct(requests)
+        if due and await renew(self._db, {requests[number].digest for number in due}):
+            again, _ = await self._distinct([requests[number] for number in due])
+            for number, outcome in zip(due, again, strict=True):
+                outcomes[number] = outcome
+        return outcomes
+
+    async def _distinct(self, requests: Sequence[Request]) -> tuple[list[Outcome | None], list[int]]:
+        """What became of each, and the numbers of those whose account is due: nothing was done for them."""
         rows = await self._db.tuples(SPEND_MANY, _columns(requests))
         made = [(requests[row[0] - 1], row) for row in rows if row[1] == "done"]
         terms = await self._terms.of(
@@ -113,7 +124,7 @@ class Spending:
         for row in rows:
             if row[1] == "conflict":
                 outcomes[row[0] - 1] = key_conflict()
-        return outcomes
+        return outcomes, sorted(row[0] - 1 for row in rows if row[1] == "due")
 
     async def _first_answers(
         self, requests: Sequence[Request], rows: Sequence[Row]

@@ -4,8 +4,9 @@
 --   done       made; the columns say how
 --   replayed   the key was used for the same request before; `act` is the one to answer with
 --   conflict   the key was used for another request
---   unsure     nothing was done: the account is due by time, or can't pay for all of its requests here, or the keys' table was changed a
---              moment ago (a rival with the same key may have used the one before, unseen); call `charge` or `hold` for each
+--   due        nothing was done: the account is due by time; call `renew_many`, and this again
+--   unsure     nothing was done: the account can't pay for all of its requests here, or the keys' table was changed a moment ago (a
+--              rival with the same key may have used the one before, unseen); call `charge` or `hold` for each
 -- One statement, so that its first deed on each account is a write in the eyes of a sharded cluster; each account's row is locked
 -- before its requests are looked at, and once however many they are: a row that a rival has changed meanwhile is read again, which costs
 -- as much as ten charges. A key that a rival transaction is using this very moment ends in a unique violation: the caller repeats.
@@ -135,7 +136,7 @@ BEGIN
   ), wanted AS MATERIALIZED (
     SELECT want_topup(d.account) FROM done d WHERE d.ok AND d.nth = d.fresh_count AND d.new_monthly + d.new_other + d.new_addon < d.top_up_below
   )
-  SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN 'unsure' WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
+  SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.fresh THEN CASE WHEN d.due_at <= d.at THEN 'due' ELSE 'unsure' END WHEN (d.used).fingerprint = d.fingerprint THEN 'replayed' ELSE 'conflict' END,
          CASE WHEN d.ok THEN d.new_act ELSE (d.used).act END, d.new_sequence, d.at, d.grants, d.amounts, d.letters, d.terms,
          d.new_monthly, d.new_other, d.new_addon, d.new_held_monthly, d.new_held_other, d.new_held_addon,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint

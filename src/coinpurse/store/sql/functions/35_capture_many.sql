@@ -1,5 +1,6 @@
 -- Spends many holds, each whole: what nearly every capture is. Requests come as for `spend_many`, each hold once. Answers `done`,
--- or `unsure` where nothing was done and `capture` must look: a hold that is closed, a key that was used, an account that is due. The hold's row is locked after its account's: a rival that closed it meanwhile has taken it away.
+-- or, where nothing was done, `due` (as `spend_many`) or `unsure`, and `capture` must look: a hold that is closed, a key that was used. The hold's row is locked after
+-- its account's: a rival that closed it meanwhile has taken it away.
 CREATE OR REPLACE FUNCTION capture_many(
   p_account uuid[], p_hold bigint[], p_key uuid[], p_fingerprint bigint[], p_actor text[]
 ) RETURNS TABLE (
@@ -18,7 +19,7 @@ BEGIN
     SELECT * FROM wallets WHERE wallets.account = ANY (p_account) ORDER BY wallets.account FOR UPDATE
   ), asked AS ( -- a full join, as in spend_many
     SELECT r.request, r.hold, r.key, r.fingerprint, r.actor, w.account, w.act, w.sequence, w.terms, w.monthly, w.other, w.addon,
-           w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon, w.chain,
+           w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon, w.chain, w.due_at,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
            made.at AS made_at, made.amount, made.grants, made.amounts, made.moves, made.operation, made.quantity, made.details,
            part.kinds, part.monthly AS from_monthly, part.other AS from_other, part.addon AS from_addon,
@@ -68,7 +69,7 @@ BEGIN
       FROM done l WHERE l.ok AND l.is_last AND w.account = l.account
     RETURNING w.account
   )
-  SELECT d.request::int, CASE WHEN d.ok THEN 'done' ELSE 'unsure' END, d.new_act, d.new_sequence, d.at, d.terms,
+  SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.due_at <= d.at THEN 'due' ELSE 'unsure' END, d.new_act, d.new_sequence, d.at, d.terms,
          d.monthly::bigint, d.other::bigint, d.addon::bigint, d.new_held_monthly, d.new_held_other, d.new_held_addon,
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint,
          d.made_at, d.amount, d.grants, d.amounts, d.kinds, d.operation, d.quantity, d.details

@@ -16,13 +16,15 @@ CREATE OR REPLACE FUNCTION unconfirmed(s subscriptions) RETURNS boolean LANGUAGE
 $$;
 
 -- When time will next change a subscription.
-CREATE OR REPLACE FUNCTION next_step(s subscriptions) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN s.status = 'ended' THEN 'infinity'
-              WHEN s.period IS NULL THEN least(s.starts_at, s.ends_at)
-              ELSE least((running(s)).ends, s.ends_at,
-                         CASE WHEN unconfirmed(s) AND s.period_state <> 'late' THEN (running(s)).starts + s.late_after END,
-                         CASE WHEN unconfirmed(s) THEN (running(s)).starts + s.grace END) END
-$$;
+CREATE OR REPLACE FUNCTION next_step(s subscriptions) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE p record;
+BEGIN
+  IF s.status = 'ended' THEN RETURN 'infinity'; END IF;
+  IF s.period IS NULL THEN RETURN least(s.starts_at, s.ends_at); END IF;
+  p := running(s);
+  IF unconfirmed(s) IS NOT TRUE THEN RETURN least(p.ends, s.ends_at); END IF;
+  RETURN least(p.ends, s.ends_at, CASE WHEN s.period_state <> 'late' THEN p.starts + s.late_after END, p.starts + s.grace);
+END $$;
 
 -- Whether it is a period that begins at an instant at which something falls due for a subscription.
 CREATE OR REPLACE FUNCTION renews(s subscriptions, p_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$

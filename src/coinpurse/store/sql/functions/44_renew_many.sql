@@ -8,7 +8,7 @@ DECLARE
   these uuid[];
   of_ bigint[];
   at_ timestamptz[];
-  done boolean;
+  renewed int;
 BEGIN
   WITH locked AS (
     UPDATE wallets w SET act = w.act
@@ -88,12 +88,13 @@ BEGIN
       FROM done d WHERE w.account = d.account
     RETURNING w.account
   )
-  SELECT must(count(*) = cardinality(these), 'each renewed wallet is updated once') INTO STRICT done FROM carried;
+  SELECT count(*) INTO renewed FROM carried;
+  PERFORM must(renewed = cardinality(these), 'each renewed wallet is updated once');
 
   IF EXISTS (SELECT FROM webhook_endpoints WHERE disabled_at IS NULL) THEN
     PERFORM announce(w, (SELECT coalesce(a.monthly, 0) + coalesce(a.other, 0) + coalesce(a.addon, 0) FROM acts a WHERE a.account = w.account AND a.act = w.act - 1))
        FROM wallets w WHERE w.account = ANY (these);
   END IF;
   PERFORM want_topup(w.account) FROM wallets w WHERE w.account = ANY (these) AND w.monthly + w.other + w.addon < w.top_up_below;
-  RETURN cardinality(these);
+  RETURN renewed;
 END $$;
