@@ -1,6 +1,7 @@
 """`coinpurse simulate`: the ordeal, on this machine."""
 
 import asyncio
+import gc
 import secrets
 import signal
 import tempfile
@@ -13,6 +14,8 @@ from coinpurse.cli.running import as_json, kind_errors
 from coinpurse.cli.saying import WRONG, Progress, Said, number, say, table
 
 SHOWN = 12
+#: What thousands of accounts remember stays: it needn't be gone through for garbage all the time.
+SELDOM = (100_000, 50, 100)
 
 
 @click.command()
@@ -57,6 +60,7 @@ def simulate(as_json: bool, folder: Path | None, seed: str | None, **options: An
 def _run(plan: Any, home: Path) -> Any:
     from coinpurse.ordeal.ordeal import Ordeal
 
+    gc.set_threshold(*SELDOM)
     shown = Progress("Operations:")
     ordeal = Ordeal(plan, home.absolute(), shown)
 
