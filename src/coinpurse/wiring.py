@@ -3,6 +3,7 @@
 The edges are imported where they are put together: who only opens a context needn't load a web framework.
 """
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -143,12 +144,22 @@ class Server:
                 hub = await stack.enter_async_context(Hub(ctx))
                 await stack.enter_async_context(worker.running(ctx))
                 self._app = self._build(ctx, hub)
+                _spare_what_stays()
             except Exception as error:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 raise
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _spare_what_stays() -> None:
+    """What is there when a server starts stays, and is more than all that comes and goes: to search it for
+    garbage again and again would make requests wait for tens of milliseconds. What comes is searched less
+    often than Python would, too: a charge leaves no cycles behind."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def create_server_app() -> Server:

@@ -16,7 +16,7 @@ from coinpurse.wiring import open_context
 
 WHO = Who("tests", False)
 READS = {
-    "the balance": "SELECT * FROM coinpurse.balance(%s)",
+    "the balance": "SELECT * FROM coinpurse.balances(ARRAY[%s::uuid])",
     "the history's first page": "SELECT * FROM coinpurse.entries_before(%s, NULL, 50)",
     "a page of long ago": "SELECT * FROM coinpurse.entries_before(%s, 60, 50)",
     "a past balance": "SELECT coinpurse.balance_at(%s, now() - interval '1 ms')",

@@ -9,8 +9,8 @@ import pytest
 
 from coinpurse.domain.ids import account_digest
 from coinpurse.store import arrays
+from coinpurse.store.spending import SPEND_MANY, Request, columns
 
-SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 WALLET = """
     SELECT act, monthly + addon, (SELECT max(act) FROM coinpurse.acts WHERE account = w.account)
       FROM coinpurse.wallets w WHERE account = %s"""
@@ -27,19 +27,8 @@ def connect(url: str) -> psycopg.Connection[Any]:
 def charge(conn: psycopg.Connection[Any], accounts: list[str]) -> list[Any]:
     """Charges 4 credits for each name in the list."""
     digests = sorted((account_digest(name, False) for name in accounts), key=lambda digest: digest.bytes)
-    n = len(digests)
-    columns = (
-        arrays.uuids(digests),
-        arrays.uuids([uuid.uuid4() for _ in digests]),
-        arrays.bigints([1] * n),
-        arrays.bigints([4] * n),
-        arrays.texts([None] * n),
-        arrays.bigints_or_null([None] * n),
-        arrays.texts([None] * n),
-        arrays.texts(["test"] * n),
-        arrays.bigints_or_null([None] * n),
-    )
-    return conn.execute(SPEND_MANY, columns, binary=True).fetchall()
+    asked = [Request("", digest, uuid.uuid4().bytes, 1, 4, None, None, None, "test") for digest in digests]
+    return conn.execute(SPEND_MANY, columns(asked), binary=True).fetchall()
 
 
 @pytest.fixture
@@ -99,3 +88,21 @@ def until_blocked(watcher: psycopg.Connection[Any], waiter: psycopg.Connection[A
         if row and row[0]:
             return
     raise AssertionError("the second call never had to wait")
+
+
+def test_s8_beside_a_used_key_the_other_requests_of_the_account_are_asked_for_again(rivals: Any) -> None:
+    """Nothing is done for them in that call; other accounts' requests are made."""
+    one, _ = rivals
+    a, b = sorted((account_digest(name, False) for name in ("a", "b")), key=lambda digest: digest.bytes)
+    first = [Request("", a, b"k" * 16, 1, 4, None, None, None, "test")]
+    assert [row[1] for row in one.execute(SPEND_MANY, columns(first), binary=True).fetchall()] == ["done"]
+    asked = [
+        *first,
+        *(Request("", digest, uuid.uuid4().bytes, 1, 4, None, None, None, "test") for digest in (a, b)),
+    ]
+    assert [row[1] for row in sorted(one.execute(SPEND_MANY, columns(asked), binary=True).fetchall())] == [
+        "replayed",
+        "again",
+        "done",
+    ]
+    assert one.execute(WALLET, [a]).fetchone()[:2] == (2, 996)

@@ -145,5 +145,7 @@ def decoded_path(scope: Scope) -> str:
 
 def _request_id(scope: Scope) -> str:
     """The caller's own id, where it is harmless, so that both logs can be laid side by side."""
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given.decode() if _REQUEST_ID.fullmatch(given) else f"req_{_PROCESS}{next(_NUMBERS):08x}"
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return str(value.decode())
+    return f"req_{_PROCESS}{next(_NUMBERS):08x}"

@@ -5,6 +5,7 @@ isn't in the table: wrong paths and methods, the pages, and browsers on other si
 """
 
 from collections.abc import Iterable
+from functools import cache
 
 from fastapi import APIRouter
 from starlette.datastructures import Headers
@@ -81,5 +82,10 @@ class _Looked(Headers):
         self._first = dict(reversed(raw))
 
     def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
-        found = self._first.get(key.lower().encode("latin-1"))
+        found = self._first.get(_packed(key))
         return default if found is None else found.decode("latin-1")
+
+
+@cache
+def _packed(name: str) -> bytes:
+    return name.lower().encode("latin-1")

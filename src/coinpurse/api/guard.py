@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from starlette.requests import Request
 
@@ -21,6 +20,21 @@ class Call(Value):
     key: str | None = None
 
 
+class Holder(Value):
+    """Whose key it is that was shown, and the scopes that it suffices for: `admin` is all of them, and every
+    scope includes `read`."""
+
+    key: keys.ApiKey
+    who: Who
+    scopes: frozenset[str]
+
+    @classmethod
+    def of(cls, key: keys.ApiKey) -> "Holder":
+        """Who holds a key."""
+        reach = frozenset(keys.SCOPES if "admin" in key.scopes else {*key.scopes, "read"})
+        return cls(key, Who(f"key:{key.id}", key.test), reach if key.scopes else frozenset())
+
+
 class KeyRing:
     """Keys that were found in the last two seconds, which is how long a revoked one may go on working: asking
     the database each time costs as much as a charge."""
@@ -29,25 +43,25 @@ class KeyRing:
 
     def __init__(self, ctx: Context, now: Callable[[], float] = time.monotonic) -> None:
         self.ctx, self.now = ctx, now
-        self.found: dict[str, tuple[float, keys.ApiKey]] = {}
-        self.asking: dict[str, asyncio.Task[keys.ApiKey]] = {}
+        self.found: dict[str, tuple[float, Holder]] = {}
+        self.asking: dict[str, asyncio.Task[Holder]] = {}
 
-    async def find(self, text: str) -> keys.ApiKey:
-        """The key with this text. Raises Unauthorized."""
-        until, key = self.found.get(text, (0.0, None))
-        if key is None or until < self.now():
+    async def find(self, text: str) -> Holder:
+        """Who holds the key with this text. Raises Unauthorized."""
+        until, holder = self.found.get(text, (0.0, None))
+        if holder is None or until < self.now():
             self.found.pop(text, None)
             # All who wait for the same key wait for one answer.
             asking = self.asking.get(text) or asyncio.create_task(self._ask(text))
             self.asking[text] = asking
-            key = await asyncio.shield(asking)
-        return key
+            holder = await asyncio.shield(asking)
+        return holder
 
-    async def _ask(self, text: str) -> keys.ApiKey:
+    async def _ask(self, text: str) -> Holder:
         try:
-            key = await keys.authenticate(self.ctx, text)
-            self.found[text] = (self.now() + self.SECONDS, key)
-            return key
+            holder = Holder.of(await keys.authenticate(self.ctx, text))
+            self.found[text] = (self.now() + self.SECONDS, holder)
+            return holder
         finally:
             del self.asking[text]
 
@@ -70,18 +84,12 @@ async def _admit_session(request: Request) -> None:
 
 async def _admit_key(request: Request, needed: Sequence[str]) -> None:
     own, shared = request.scope["state"], request.app.state
-    key = await shared.keys.find(bearer(request))
-    actor = own["actor"] = f"key:{key.id}"
-    shared.bucket.take(key.id)
-    if not any(allows(key.scopes, scope) for scope in needed):
-        has, wanted = ", ".join(sorted(key.scopes)), " or ".join(needed)
+    holder = await shared.keys.find(bearer(request))
+    own["actor"], own["who"] = holder.who.actor, holder.who
+    shared.bucket.take(holder.key.id)
+    if holder.scopes.isdisjoint(needed):
+        has, wanted = ", ".join(sorted(holder.key.scopes)), " or ".join(needed)
         raise Forbidden(f"This needs a key with the scope {wanted}; this one has {has}.", needed=needed)
-    own["who"] = Who(actor, key.test)
-
-
-def allows(scopes: Any, needed: str) -> bool:
-    """Whether a key's scopes suffice: `admin` is all of them, and every scope includes `read`."""
-    return needed in scopes or "admin" in scopes or (needed == "read" and bool(scopes))
 
 
 def bearer(request: Request, kind_words: str = "Send your key as `Authorization: Bearer cp_live_…`.") -> str:

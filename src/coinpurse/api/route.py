@@ -128,6 +128,8 @@ def _arguments(function: Callable[..., Any], in_path: Iterable[str]) -> Iterable
 
 def _computed(function: Callable[..., Any]) -> Reader:
     arguments = dict(_arguments(function, ()))
+    if list(arguments) == ["request"]:
+        return lambda request, body, errors: function(request)
     return lambda request, body, errors: function(
         **{name: read(request, body, errors) for name, read in arguments.items()}
     )
@@ -142,14 +144,16 @@ def _from_header(name: str) -> Callable[[Request, Any], Any]:
 
 
 def _from_query(name: str) -> Callable[[Request, Any], Any]:
-    return lambda request, body: request.query_params.get(name, _NOTHING)
+    return lambda request, body: (
+        request.query_params.get(name, _NOTHING) if request.scope["query_string"] else _NOTHING
+    )
 
 
 def _checked(
     parameter: inspect.Parameter, place: tuple[str, ...], take: Callable[[Request, Any], Any]
 ) -> Reader:
     """Takes a value, checks it against the annotation and notes every fault with its place."""
-    check = TypeAdapter(parameter.annotation).validate_python
+    check = TypeAdapter(parameter.annotation).validator.validate_python
     required, default = parameter.default is parameter.empty, parameter.default
 
     def read(request: Request, body: Any, errors: list[Any]) -> Any:

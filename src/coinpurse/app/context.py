@@ -41,7 +41,7 @@ class Context:
         terms, top_up = KnownTerms(self.db), f"{self.settings.public_url}/subscriptions"
         object.__setattr__(self, "spending", Spending(self.db, terms, top_up))
         object.__setattr__(self, "captures", Captures(self.db, terms, top_up))
-        object.__setattr__(self, "standings", Standings(self.db))
+        object.__setattr__(self, "standings", Standings(self.db, terms))
         object.__setattr__(self, "directory", Directory(self.db))
 
 

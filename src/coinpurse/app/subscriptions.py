@@ -303,8 +303,7 @@ async def _refused_here(ctx: Context, account: str, function: str, arguments: di
 async def subscriptions(ctx: Context, who: Who, account: str) -> list[Subscription]:
     """All subscriptions of an account as they stand now, ended ones too, oldest first."""
     digest = await ctx.directory.account(account, who.test)
-    raw = await wallets.standing(ctx, account, digest)
-    return shapes.subscriptions(account, digest, raw["terms"] or {})
+    return list((await wallets.standing(ctx, account, digest)).subscriptions)
 
 
 async def get_subscription(ctx: Context, who: Who, id: str) -> Subscription:

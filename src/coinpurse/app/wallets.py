@@ -23,6 +23,7 @@ from coinpurse.store import shapes
 from coinpurse.store.captures import Capture
 from coinpurse.store.refusals import no_account, raise_refusal
 from coinpurse.store.spending import Request
+from coinpurse.store.standing import Standing
 
 HOLD_SECONDS = 3_600
 MOST_HOLD_SECONDS = 604_800
@@ -51,12 +52,12 @@ async def balance(ctx: Context, who: Who, account: str, at: datetime | None = No
         answer = await ctx.db.call("balance_at", account=digest, at=at)
         raise_refusal(answer, account)
         return shapes.balance(account, digest, answer["balance"])
-    return shapes.balance(account, digest, await standing(ctx, account, digest))
+    return (await standing(ctx, account, digest)).balance
 
 
-async def standing(ctx: Context, account: str, digest: UUID) -> Any:
+async def standing(ctx: Context, account: str, digest: UUID) -> Standing:
     """The account as it stands now, with its open grants; what is due is made durable first."""
-    found = await ctx.standings.of(digest)
+    found = await ctx.standings.of(account, digest)
     if found is None:
         raise no_account(account)
     return found
@@ -149,8 +150,8 @@ async def quote(
     """What a charge would cost and which grants would pay; changes nothing (S5)."""
     cost, quantity = priced(ctx, amount, operation, quantity)
     digest = await ctx.directory.account(account, who.test)
-    raw = await standing(ctx, account, digest)
-    now = shapes.balance(account, digest, raw)
+    stands = await standing(ctx, account, digest)
+    now = stands.balance
     affordable = cost <= now.available
     return Quote(
         account=account,
@@ -159,14 +160,14 @@ async def quote(
         quantity=quantity,
         affordable=affordable,
         shortfall=max(0, cost - now.available),
-        taken=_would_take(digest, raw, cost) if affordable else [],
+        taken=_would_take(digest, stands, cost) if affordable else [],
         balance=now,
     )
 
 
-def _would_take(digest: Any, raw: Any, cost: int) -> list[Taken]:
+def _would_take(digest: UUID, stands: Standing, cost: int) -> list[Taken]:
     parts = []
-    for grant, letter, remaining in zip(raw["live"], raw["kinds"], raw["remaining"], strict=True):
+    for grant, letter, remaining in zip(stands.live, stands.kinds, stands.remaining, strict=True):
         part = min(remaining, cost)
         if part > 0:
             parts.append(Taken(make_id("gr", digest, grant), shapes.KINDS[letter], part))

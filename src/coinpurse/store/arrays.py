@@ -15,6 +15,7 @@ from psycopg.pq import Format
 
 _HEADER = struct.Struct("!iiIii")
 _NULL = b"\xff\xff\xff\xff"
+_YES, _NO = b"\0\0\0\1\1", b"\0\0\0\1\0"
 
 
 class Packed(bytes):
@@ -33,6 +34,10 @@ class Texts(Packed):
     oid = 1009
 
 
+class Booleans(Packed):
+    oid = 1000
+
+
 class _PackedDumper(Dumper):
     format = Format.BINARY
 
@@ -49,7 +54,7 @@ class _PackedDumper(Dumper):
 
 def register(adapters: Any) -> None:
     """Teaches a connection to send packed arrays as they are."""
-    for kind in (Uuids, Bigints, Texts):
+    for kind in (Uuids, Bigints, Texts, Booleans):
         adapters.register_dumper(kind, _PackedDumper)
 
 
@@ -74,6 +79,11 @@ def bigints_or_null(values: Sequence[int | None]) -> Bigints:
     """A bigint[] that may hold nulls, and holds few different values."""
     parts = {value: _NULL if value is None else struct.pack("!iq", 8, value) for value in set(values)}
     return Bigints(_header(20, len(values)) + b"".join([parts[value] for value in values]))
+
+
+def booleans(values: Sequence[bool]) -> Booleans:
+    """A boolean[] without nulls."""
+    return Booleans(_header(16, len(values)) + b"".join([_YES if value else _NO for value in values]))
 
 
 def texts(values: Sequence[str | None]) -> Texts:

@@ -45,18 +45,22 @@ class Terms(Value):
     provisional: bool
     renewing: bool
     subscription: Subscription | None
+    subscriptions: list[Subscription]
 
 
 def terms(account: str, digest: UUID, raw: Raw | None) -> Terms:
     """A version of the terms out of its JSON; None stands for an account that never had a subscription."""
     raw = raw or {}
+    every = subscriptions(account, digest, raw)
+    main = make_id("su", digest, raw.get("subscription") or 0)
     return Terms(
         allocation=raw.get("allocation", 0),
         period=period(raw.get("period")),
         renews_at=instant(raw.get("renews_at")),
         provisional=raw.get("provisional", False),
         renewing=raw.get("renewing", False),
-        subscription=_main_subscription(account, digest, raw),
+        subscription=next((one for one in every if one.id == main), None),
+        subscriptions=every,
     )
 
 
@@ -131,14 +135,6 @@ def subscription(account: str, digest: UUID, raw: Raw) -> Subscription:
         ends_at=instant(raw["ends_at"]),
         pending_change=PendingChange(**{**pending, "at": instant(pending["at"])}) if pending else None,
         created_at=when(raw["created_at"]),
-    )
-
-
-def _main_subscription(account: str, digest: UUID, terms: Raw) -> Subscription | None:
-    main = terms.get("subscription")
-    return next(
-        (subscription(account, digest, raw) for raw in terms.get("subscriptions", []) if raw["id"] == main),
-        None,
     )
 
 

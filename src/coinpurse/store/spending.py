@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import accumulate, groupby
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from coinpurse.store.shapes import Terms
 from coinpurse.store.terms import KnownTerms
 
 READ_ACTS = "SELECT answer FROM coinpurse.read_acts(%s, %s)"
-SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 #: On how many connections requests are looked at by themselves, several accounts at a time; the others are
 #: left for everything else.
@@ -99,17 +100,23 @@ class Spending:
         return [found.get(number) for number in range(len(requests))]
 
     async def _up_to_now(self, requests: Sequence[Request]) -> list[Outcome | None]:
-        """Those whose account is due, all of it together, are sent once more when its period has begun."""
-        outcomes, due = await self._distinct(requests)
+        """Those that stood beside a used key are sent once more without it, and those whose account is due,
+        all of it together, when its period has begun."""
+        outcomes, again, due = await self._distinct(requests)
         if due and await renew(self._db, {requests[number].digest for number in due}):
-            again, _ = await self._distinct([requests[number] for number in due])
-            for number, outcome in zip(due, again, strict=True):
+            again = sorted([*again, *due])
+        if again:
+            answers, _, _ = await self._distinct([requests[number] for number in again])
+            for number, outcome in zip(again, answers, strict=True):
                 outcomes[number] = outcome
         return outcomes
 
-    async def _distinct(self, requests: Sequence[Request]) -> tuple[list[Outcome | None], list[int]]:
-        """What became of each, and the numbers of those whose account is due: nothing was done for them."""
-        rows = await self._db.tuples(SPEND_MANY, _columns(requests))
+    async def _distinct(
+        self, requests: Sequence[Request]
+    ) -> tuple[list[Outcome | None], list[int], list[int]]:
+        """What became of each, and the numbers of those that can be asked for again, at once or when their
+        account is up to date: nothing was done for them."""
+        rows = sorted(await self._db.tuples(SPEND_MANY, columns(requests)))
         made = [(requests[row[0] - 1], row) for row in rows if row[1] == "done"]
         terms = await self._terms.of(
             {(request.digest.bytes, row[8]): request.account for request, row in made}
@@ -124,7 +131,8 @@ class Spending:
         for row in rows:
             if row[1] == "conflict":
                 outcomes[row[0] - 1] = key_conflict()
-        return outcomes, sorted(row[0] - 1 for row in rows if row[1] == "due")
+        again, due = ([row[0] - 1 for row in rows if row[1] == status] for status in ("again", "due"))
+        return outcomes, again, due
 
     async def _first_answers(
         self, requests: Sequence[Request], rows: Sequence[Row]
@@ -189,9 +197,27 @@ def _account_of(name: bytes) -> bytes:
     return name[:16]
 
 
-def _columns(requests: Sequence[Request]) -> Row:
+def columns(requests: Sequence[Request]) -> Row:
+    """Requests, sorted by account, as `spend_many` takes them: beside each what it is within its account."""
+    accounts = [request.digest.bytes for request in requests]
+    nth: list[int] = []
+    count: list[int] = []
+    upto: list[int] = []
+    total: list[int] = []
+    plain: list[bool] = []
+    for _, numbers in groupby(range(len(requests)), accounts.__getitem__):
+        own = [requests[number] for number in numbers]
+        amounts, size = [request.amount for request in own], len(own)
+        sums = list(accumulate(amounts))
+        nth += range(1, size + 1)
+        count += [size] * size
+        upto += sums
+        total += [sums[-1]] * size
+        plain += [min(amounts) > 0 and {request.expires_in for request in own} == {None}] * size
     return (
-        arrays.uuids([r.digest for r in requests]),
+        arrays.packed_uuids(accounts),
+        *(arrays.bigints(each) for each in (nth, count, upto, total)),
+        arrays.booleans(plain),
         arrays.packed_uuids([r.key for r in requests]),
         arrays.bigints([r.fingerprint for r in requests]),
         arrays.bigints([r.amount for r in requests]),

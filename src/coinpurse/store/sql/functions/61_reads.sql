@@ -1,26 +1,19 @@
--- The balance now, or nothing where the account must first be brought up to date (`touch`): one indexed read at any age of the account.
-CREATE OR REPLACE FUNCTION balance(p_account uuid) RETURNS TABLE (due boolean, balance jsonb)
-LANGUAGE plpgsql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' AS $$
-DECLARE
-  w wallets;
-  present timestamptz;
+-- Accounts as they stand now, by their place in the question: one look at a row each, at any age. Of one that is `due` by time only that. What promotional
+-- and compensation credits there are is told kind by kind (`others`), where there are any; what else a balance shows stands in the row of `terms`.
+CREATE OR REPLACE FUNCTION balances(p_account uuid[]) RETURNS TABLE (
+  request int, due boolean, at timestamptz, sequence bigint, terms bigint,
+  monthly bigint, other bigint, addon bigint, held_monthly bigint, held_other bigint, held_addon bigint,
+  frozen_monthly bigint, frozen_other bigint, frozen_addon bigint, others jsonb, live bigint[], kinds text, remaining bigint[]
+) LANGUAGE plpgsql STABLE SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+#variable_conflict use_column
 BEGIN
-  SELECT * INTO w FROM wallets WHERE account = p_account;
-  IF NOT FOUND THEN RETURN; END IF;
-  present := coalesce(w.clock, greatest(w.at, clock_timestamp()));
-  RETURN QUERY SELECT w.due_at <= present, balance_after(as_act(w), present)
-                      || jsonb_build_object('live', w.live, 'kinds', w.kinds, 'remaining', w.remaining);
-END $$;
-
--- A wallet in the shape of its latest act, so that both are shown by the same words.
-CREATE OR REPLACE FUNCTION as_act(w wallets) RETURNS acts LANGUAGE plpgsql STABLE AS $$
-DECLARE a acts;
-BEGIN
-  a.account := w.account; a.act := w.act; a.sequence := w.sequence; a.at := w.at; a.terms := w.terms;
-  a.monthly := w.monthly; a.other := nullif(w.other, 0); a.addon := w.addon;
-  a.held_monthly := w.held_monthly; a.held_other := nullif(w.held_other, 0); a.held_addon := w.held_addon;
-  a.frozen_monthly := w.frozen_monthly; a.frozen_other := w.frozen_other; a.frozen_addon := w.frozen_addon;
-  RETURN a;
+  RETURN QUERY
+  SELECT r.request::int, w.due_at <= now.at, now.at, w.sequence, w.terms, w.monthly::bigint, w.other::bigint, w.addon::bigint,
+         w.held_monthly::bigint, w.held_other::bigint, w.held_addon::bigint, w.frozen_monthly::bigint, w.frozen_other::bigint, w.frozen_addon::bigint,
+         CASE WHEN w.other > 0 OR w.held_other > 0 THEN others_now(w) END, w.live, w.kinds, w.remaining
+    FROM unnest(p_account) WITH ORDINALITY AS r(account, request)
+    JOIN wallets w ON w.account = r.account
+   CROSS JOIN LATERAL (SELECT coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at) now;
 END $$;
 
 -- The number of the last act at or before an instant; 0 where there is none. Acts have no gaps and never go back in time, so halving finds it.
