@@ -1,10 +1,9 @@
 """What the worker does: makes durable what time has made true, and clears what is no longer needed."""
 
 from coinpurse.app.context import Context
+from coinpurse.store.renewing import AT_ONCE
 
 BATCH = 500
-#: How many accounts one transaction brings up to now: so few that it holds their rows only for a moment.
-AT_ONCE = 100
 
 
 async def sweep(ctx: Context, limit: int = BATCH) -> int:

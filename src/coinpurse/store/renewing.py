@@ -10,8 +10,8 @@ from coinpurse.store import arrays
 from coinpurse.store.db import Database
 
 RENEW_MANY = "SELECT * FROM coinpurse.renew_many(%s)"
-#: How many accounts one transaction renews: so few that it holds their rows only for a moment.
-AT_ONCE = 100
+#: How many accounts one transaction brings up to now: so few that it holds their rows only for a moment.
+AT_ONCE = 50
 
 log = structlog.get_logger("coinpurse.store")
 

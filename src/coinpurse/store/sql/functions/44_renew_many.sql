@@ -61,7 +61,9 @@ BEGIN
           FROM (SELECT g."grant", g.kind, g.closed, u.remaining IS NULL AS fresh, coalesce(u.remaining, g.amount) AS amount,
                        row_number() OVER (ORDER BY CASE g.kind WHEN 'monthly' THEN 1 WHEN 'addon' THEN 3 ELSE 2 END, g.priority, g.expires_at NULLS LAST, g."grant") AS turn
                   FROM unnest(w.live || (w.act + 1), w.remaining) AS u("grant", remaining)
-                  JOIN grants g ON g.account = w.account AND g."grant" = u."grant" WHERE u.remaining > 0 IS NOT FALSE) l
+                 CROSS JOIN LATERAL ( -- one by one, however many the account has had
+                    SELECT * FROM grants WHERE account = w.account AND grants."grant" = u."grant" LIMIT 1) g
+                 WHERE u.remaining > 0 IS NOT FALSE) l
      ) e
   ), shown AS MATERIALIZED (
     SELECT m.*, m.terms + n.changed::int AS new_terms, n.changed,

@@ -11,7 +11,8 @@ $$;
 
 -- Writes events of one act, for the endpoints that want them; none wants them: nothing is written. A queue that was empty becomes due.
 CREATE OR REPLACE FUNCTION tell(p_account uuid, p_act bigint, p_at timestamptz, p_types text[], p_data jsonb[], p_first bigint DEFAULT 1)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$ -- whose plans are kept, while PostgreSQL up to 17 plans a function in SQL anew for each statement
+BEGIN
   WITH heard AS MATERIALIZED (
     SELECT t.type, t.data, p_first + t.n - 1 AS n, e.endpoint
       FROM unnest(p_types, p_data) WITH ORDINALITY AS t(type, data, n)
@@ -23,8 +24,8 @@ RETURNS void LANGUAGE sql AS $$
     INSERT INTO webhook_deliveries (account, act, n, endpoint) SELECT p_account, p_act, n, endpoint FROM heard
   )
   INSERT INTO webhook_queues AS q (account, endpoint, next_at) SELECT p_account, h.endpoint, clock_timestamp() FROM (SELECT DISTINCT endpoint FROM heard) h
-  ON CONFLICT (account, endpoint) DO UPDATE SET next_at = excluded.next_at WHERE q.next_at = 'infinity'
-$$;
+  ON CONFLICT (account, endpoint) DO UPDATE SET next_at = excluded.next_at WHERE q.next_at = 'infinity';
+END $$;
 
 -- The balance in an event: what was there after its act.
 CREATE OR REPLACE FUNCTION balance_told(w wallets) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
@@ -81,16 +82,18 @@ CREATE OR REPLACE FUNCTION credits_news(a acts) RETURNS TABLE (type text, data j
    WHERE a.kind IN ('topup', 'reverse', 'revoke', 'repay', 'reclaim') OR m.given > 0 OR m.expired > 0
 $$;
 
-CREATE OR REPLACE FUNCTION grant_told(p_account uuid, p_grant bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object('grant', "grant", 'kind', kind, 'expires_at', expires_at, 'provisional', provisional, 'source', source, 'reason', reason)
-    FROM grants WHERE account = p_account AND "grant" = p_grant
-$$;
+CREATE OR REPLACE FUNCTION grant_told(p_account uuid, p_grant bigint) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN jsonb_build_object('grant', "grant", 'kind', kind, 'expires_at', expires_at, 'provisional', provisional, 'source', source, 'reason', reason)
+    FROM grants WHERE account = p_account AND "grant" = p_grant;
+END $$;
 
 -- A subscription as a version of the terms shows it.
-CREATE OR REPLACE FUNCTION subscription_told(p_account uuid, p_terms bigint, p_subscription bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT s FROM terms t, jsonb_array_elements(t.terms->'subscriptions') s
-   WHERE t.account = p_account AND t.version = p_terms AND (s->>'id')::bigint = p_subscription
-$$;
+CREATE OR REPLACE FUNCTION subscription_told(p_account uuid, p_terms bigint, p_subscription bigint) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN s FROM terms t, jsonb_array_elements(t.terms->'subscriptions') s
+   WHERE t.account = p_account AND t.version = p_terms AND (s->>'id')::bigint = p_subscription;
+END $$;
 
 -- What an act did to a subscription, by what was shown of it before and after: an act that changes nothing says nothing.
 CREATE OR REPLACE FUNCTION subscription_news(a acts) RETURNS TABLE (type text, data jsonb) LANGUAGE plpgsql STABLE AS $$
