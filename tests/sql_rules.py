@@ -46,8 +46,6 @@ NUMERIC_INSIDE = {"prorate", "share"}
 WITHOUT_TIME_ZONE = {"spend_many"}
 #: Names one of the three tables of keys by its number.
 DYNAMIC = {"forget_keys"}
-#: Reads which accounts are due, as a mere hint, and enters each of them by a write.
-HINTED = {"sweep"}
 
 TODAYS = {"now", "transaction_timestamp", "statement_timestamp", "timeofday"}
 SEQUENCES = {"nextval", "currval", "setval", "lastval"}
@@ -178,7 +176,7 @@ def writes_come_first(schema: Schema) -> Iterator[str]:
     """The first thing that a call does to an account's rows is a write: a lock alone doesn't fence a shard
     that is being moved, and what was read before it may be old."""
     for function, touch in _entries(schema):
-        if touch == "read" and not function.reads_only and function.name not in HINTED:
+        if touch == "read" and not function.reads_only:
             yield f"{function.name}: reads an account before it writes to it"
 
 

@@ -3,18 +3,17 @@
 from coinpurse.app.context import Context
 from coinpurse.store.renewing import AT_ONCE
 
+DUE = "SELECT * FROM coinpurse.due_accounts(%s)"
 BATCH = 500
 
 
 async def sweep(ctx: Context, limit: int = BATCH) -> int:
     """Brings up to `limit` accounts that are due up to now, and says how many (T4). With the sweep stopped
     every answer is the same."""
+    due = sorted(account for (account,) in await ctx.db.tuples(DUE, [limit]))
     done = 0
-    while done < limit:
-        swept: int = await ctx.db.call("sweep", limit=min(AT_ONCE, limit - done))
-        if not swept:
-            break
-        done += swept
+    for first in range(0, len(due), AT_ONCE):
+        done += await ctx.db.call("sweep", accounts=due[first : first + AT_ONCE])
     return done
 
 
