@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from coinpurse.api import problems
 from coinpurse.api.encode import Json
 from coinpurse.api.frame import Passage, decoded_path
+from coinpurse.api.lane import HOT, Lane
 from coinpurse.api.route import Route
 from coinpurse.domain.errors import CoinpurseError
 
@@ -26,10 +27,14 @@ class Front:
     def __init__(self, routers: Iterable[APIRouter], open: APIRouter, *, elsewhere: bool) -> None:
         placed = [(route.path, route) for router in (*routers, open) for route in _routes(router)]
         placed += [("/v1" + route.path, route) for route in _routes(open)]
-        self._table = {(method, path): route for path, route in placed for method in route.methods or ()}
+        self._table = {
+            (method, path): Lane(route) if route.name in HOT else route
+            for path, route in placed
+            for method in route.methods or ()
+        }
         self._elsewhere = elsewhere
 
-    def find(self, scope: Scope) -> Route | None:
+    def find(self, scope: Scope) -> Route | Lane | None:
         """The route of a request, whose path parameters are noted in the scope."""
         if scope["type"] != "http":
             return None
@@ -46,7 +51,7 @@ class Front:
             scope["path"], scope["path_params"] = path, {"id": identifier}
         return route
 
-    async def serve(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, route: Route | Lane, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request of this route."""
         scope["route"] = route
         async with Passage(scope, send, known=True) as passage:

@@ -46,10 +46,15 @@ class KeyRing:
         self.found: dict[str, tuple[float, Holder]] = {}
         self.asking: dict[str, asyncio.Task[Holder]] = {}
 
+    def lately(self, text: str) -> Holder | None:
+        """Who holds the key with this text, if that was found out in the last two seconds."""
+        until, holder = self.found.get(text, (0.0, None))
+        return None if holder is None or until < self.now() else holder
+
     async def find(self, text: str) -> Holder:
         """Who holds the key with this text. Raises Unauthorized."""
-        until, holder = self.found.get(text, (0.0, None))
-        if holder is None or until < self.now():
+        holder = self.lately(text)
+        if holder is None:
             self.found.pop(text, None)
             # All who wait for the same key wait for one answer.
             asking = self.asking.get(text) or asyncio.create_task(self._ask(text))
