@@ -114,17 +114,18 @@ BEGIN
            live = (l.rest).grants, remaining = (l.rest).amounts, kinds = (l.rest).kinds
       FROM (
         SELECT d.*, k.hash,
-               CASE WHEN d.total < d.remaining[1] THEN row(d.live, (d.remaining[1] - d.total) || d.remaining[2:], d.kinds)::part
+               CASE WHEN NOT d.last THEN NULL
+                    WHEN d.total < d.remaining[1] THEN row(d.live, (d.remaining[1] - d.total) || d.remaining[2:], d.kinds)::part
                     ELSE (SELECT row(coalesce(array_agg(g.id ORDER BY g.n), '{}'),
                                      coalesce(array_agg(least(g.upto - d.total, g.remaining) ORDER BY g.n), '{}'),
                                      coalesce(string_agg(substr(d.kinds, g.n::int, 1), '' ORDER BY g.n), ''))::part
                             FROM (SELECT v.*, (sum(v.remaining) OVER (ORDER BY v.n))::bigint AS upto
                                     FROM unnest(d.live, d.remaining) WITH ORDINALITY AS v(id, remaining, n)) g
                            WHERE g.upto > d.total) END AS rest
-          FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.act WHERE d.last OFFSET 0) l
+          FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.act OFFSET 0) l
      -- No condition on the wallet's own numbers: it would be put to the row as it was before a rival committed, and lose the update.
      -- The fence is the ledger's key (account, act).
-     WHERE l.ok AND w.account = l.account
+     WHERE l.ok AND l.last AND w.account = l.account
     RETURNING w.account
   ), told AS MATERIALIZED ( -- what post() does for all other acts; where nobody listens, the rows are not even looked at. All by index: a
                             -- scan that can't be avoided makes the plan look so dear that PostgreSQL up to 17 compiles it (2 s)

@@ -17,7 +17,7 @@ BEGIN
   RETURN QUERY
   WITH locked AS MATERIALIZED (
     SELECT * FROM wallets WHERE wallets.account = ANY (p_account) ORDER BY wallets.account FOR UPDATE
-  ), asked AS ( -- a full join, as in spend_many
+  ), asked AS MATERIALIZED ( -- a full join, as in spend_many
     SELECT r.request, r.hold, r.key, r.fingerprint, r.actor, w.account, w.act, w.sequence, w.terms, w.monthly, w.other, w.addon,
            w.held_monthly, w.held_other, w.held_addon, w.frozen_monthly, w.frozen_other, w.frozen_addon, w.chain, w.due_at,
            coalesce(w.clock, greatest(w.at, clock_timestamp())) AS at,
@@ -37,27 +37,27 @@ BEGIN
           FROM unnest(made.grants, made.amounts) WITH ORDINALITY AS e("grant", amount, n)
           JOIN grants g ON g.account = made.account AND g."grant" = e."grant"
       ) part ON true
-  ), numbered AS (
-    SELECT a.*, a.act + count(*) FILTER (WHERE a.ok) OVER so_far AS new_act,
-           (a.sequence + sum(length(a.moves)) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_sequence,
-           (a.held_monthly - sum(a.from_monthly) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_monthly,
-           (a.held_other - sum(a.from_other) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_other,
-           (a.held_addon - sum(a.from_addon) FILTER (WHERE a.ok) OVER so_far)::bigint AS new_held_addon,
-           count(*) FILTER (WHERE a.ok) OVER so_far = count(*) FILTER (WHERE a.ok) OVER (PARTITION BY a.account) AS is_last
-      FROM asked a WINDOW so_far AS (PARTITION BY a.account ORDER BY a.request)
-  ), done AS MATERIALIZED ( -- the hash stands with the account's last act, and covers all that are made here (L4)
-    SELECT n.*, CASE WHEN n.ok AND n.is_last THEN link_to(n.account, n.chain, string_agg(
-             act_bytes(n.new_act, n.at, 'capture', repeat('k', length(n.moves)), n.grants, n.amounts, n.amount, n.hold, n.terms, n.operation, n.quantity, n.details, n.actor, NULL), '')
-             FILTER (WHERE n.ok) OVER whole) END AS hash
-      FROM numbered n WINDOW whole AS (PARTITION BY n.account ORDER BY n.request ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+  ), counted AS ( -- narrow, since what is carried through a window is what costs
+    SELECT a.request, count(*) OVER so_far AS nth, (sum(length(a.moves)) OVER so_far)::bigint AS entries, (sum(a.from_monthly) OVER so_far)::bigint AS monthly,
+           (sum(a.from_other) OVER so_far)::bigint AS other, (sum(a.from_addon) OVER so_far)::bigint AS addon
+      FROM asked a WHERE a.ok WINDOW so_far AS (PARTITION BY a.account ORDER BY a.request)
+  ), done AS MATERIALIZED (
+    SELECT a.*, a.act + c.nth AS new_act, a.sequence + c.entries AS new_sequence, repeat('k', length(a.moves)) AS spent,
+           a.held_monthly - c.monthly AS new_held_monthly, a.held_other - c.other AS new_held_other, a.held_addon - c.addon AS new_held_addon
+      FROM asked a FULL JOIN counted c ON c.request = a.request
+  ), linked AS MATERIALIZED ( -- the hash stands with the account's last act, and covers all that are made here (L4)
+    SELECT d.account, max(d.new_act) AS act, link_to(d.account, d.chain, string_agg(
+             act_bytes(d.new_act, d.at, 'capture', d.spent, d.grants, d.amounts, d.amount, d.hold, d.terms, d.operation, d.quantity, d.details, d.actor, NULL), ''
+             ORDER BY d.request)) AS hash
+      FROM done d WHERE d.ok GROUP BY d.account, d.chain
   ), written AS (
     INSERT INTO acts (account, act, sequence, at, kind, moves, grants, amounts, amount, of, terms, monthly, other, addon,
                       held_monthly, held_other, held_addon, frozen_monthly, frozen_other, frozen_addon, operation, quantity, details, actor, hash)
-    SELECT d.account, d.new_act, d.new_sequence, d.at, 'capture', repeat('k', length(d.moves)), d.grants, d.amounts, d.amount, d.hold, d.terms,
+    SELECT d.account, d.new_act, d.new_sequence, d.at, 'capture', d.spent, d.grants, d.amounts, d.amount, d.hold, d.terms,
            nullif(d.monthly, 0), nullif(d.other, 0), nullif(d.addon, 0),
            nullif(d.new_held_monthly, 0), nullif(d.new_held_other, 0), nullif(d.new_held_addon, 0),
            nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.details, d.actor, d.hash
-      FROM done d WHERE d.ok
+      FROM (SELECT d.*, k.hash FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.new_act OFFSET 0) d WHERE d.ok
   ), remembered AS (
     INSERT INTO keys (account, slot, key, fingerprint, act)
     SELECT d.account, slot_now, d.key, d.fingerprint, d.new_act FROM done d WHERE d.ok
@@ -66,7 +66,8 @@ BEGIN
   ), carried AS (
     UPDATE wallets w SET act = l.new_act, sequence = l.new_sequence, at = l.at, chain = l.hash,
            held_monthly = l.new_held_monthly, held_other = l.new_held_other, held_addon = l.new_held_addon
-      FROM done l WHERE l.ok AND l.is_last AND w.account = l.account
+      FROM (SELECT d.*, k.hash FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.new_act OFFSET 0) l
+     WHERE l.ok AND l.hash IS NOT NULL AND w.account = l.account
     RETURNING w.account
   )
   SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.due_at <= d.at THEN 'due' ELSE 'unsure' END, d.new_act, d.new_sequence, d.at, d.terms,
@@ -74,6 +75,6 @@ BEGIN
          d.frozen_monthly::bigint, d.frozen_other::bigint, d.frozen_addon::bigint,
          d.made_at, d.amount, d.grants, d.amounts, d.kinds, d.operation, d.quantity, d.details
     FROM done d
-   WHERE d.account IS NOT NULL AND must((SELECT count(*) FROM carried) = (SELECT count(DISTINCT l.account) FROM done l WHERE l.ok), 'each wallet is updated once')
+   WHERE d.account IS NOT NULL AND must((SELECT count(*) FROM carried) = (SELECT count(*) FROM linked), 'each wallet is updated once')
      AND must((SELECT count(*) FROM closed) = (SELECT count(*) FROM done l WHERE l.ok), 'each captured hold is closed once');
 END $$;
