@@ -17,7 +17,7 @@ from coinpurse.ordeal.race import run as race
 from coinpurse.ordeal.telling import Teller
 from coinpurse.ordeal.wire import Silent, Wire
 
-BATCH = 500
+BATCH = 1_000
 SINGLES = 48
 Blame = Callable[[Account, str], None]
 

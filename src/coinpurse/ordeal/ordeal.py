@@ -17,7 +17,7 @@ from coinpurse.ordeal.telling import Teller
 from coinpurse.ordeal.troubles import Troubles
 from coinpurse.ordeal.wire import Silent, Wire
 
-CUSTOMERS = 8
+CUSTOMERS = 12
 LIVING = 0.2
 MOST_FAULTS = 10
 BOOKS = """
