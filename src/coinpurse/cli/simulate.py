@@ -5,6 +5,7 @@ import gc
 import secrets
 import signal
 import tempfile
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ SELDOM = (100_000, 50, 100)
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the database and the logs go, and stay; a temporary one, if left out.",
 )
+@click.option("--shrink", is_flag=True, help="Where it went wrong: look for the smallest plan that does.")
 @as_json
-def simulate(as_json: bool, folder: Path | None, seed: str | None, **options: Any) -> None:
+def simulate(as_json: bool, folder: Path | None, seed: str | None, shrink: bool, **options: Any) -> None:
     """Live through everything that can go wrong: a crowd of customers on real servers and a PostgreSQL of
     their own, on loopback, while processes are killed and lines cut. Every answer is foretold and compared,
     and the books are verified at the end. Exit code 1 if anything was lost, doubled or not explained."""
@@ -48,24 +50,49 @@ def simulate(as_json: bool, folder: Path | None, seed: str | None, **options: An
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise click.UsageError(f"The folder {folder} is not empty: name a new one.")
-            report = _run(plan, folder)
+            report = _alone(_through(plan, folder.absolute()))
         else:
-            with tempfile.TemporaryDirectory(
-                prefix="coinpurse-simulate-", ignore_cleanup_errors=True
-            ) as home:
-                report = _run(plan, Path(home))
+            report = _alone(_somewhere(plan))
+        if report.faults and shrink:
+            report = _shrunk(plan, report)
     say(Said(report, _words(report), WRONG if report.faults else 0), as_json)
 
 
-def _run(plan: Any, home: Path) -> Any:
+async def _through(plan: Any, home: Path) -> Any:
     from coinpurse.ordeal.ordeal import Ordeal
 
-    gc.set_threshold(*SELDOM)
     shown = Progress("Operations:")
-    ordeal = Ordeal(plan, home.absolute(), shown)
+    try:
+        return await Ordeal(plan, home, shown).run()
+    finally:
+        shown.end()
+
+
+async def _somewhere(plan: Any) -> Any:
+    """In a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="coinpurse-simulate-", ignore_cleanup_errors=True) as home:
+        return await _through(plan, Path(home))
+
+
+def _shrunk(plan: Any, report: Any) -> Any:
+    from coinpurse.ordeal.shrink import shrink
+
+    async def attempt(smaller: Any) -> Any:
+        asked = [f"{number(getattr(smaller, what))} {what}" for what in ("operations", "accounts", "kills")]
+        calm = "" if smaller.disturbed else ", undisturbed"
+        click.echo(f"It went wrong. Trying {', '.join(asked)}{calm} …", err=True)
+        return await _somewhere(smaller)
+
+    _, smallest = _alone(shrink(plan, report, attempt))
+    return smallest
+
+
+def _alone(work: Coroutine[Any, Any, Any]) -> Any:
+    """Runs in a loop of its own, until it is done or somebody stops it."""
+    gc.set_threshold(*SELDOM)
 
     async def run() -> Any:
-        task = asyncio.create_task(ordeal.run())
+        task = asyncio.create_task(work)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await task
 
@@ -74,8 +101,6 @@ def _run(plan: Any, home: Path) -> Any:
             return runner.run(run())
     except asyncio.CancelledError:
         raise click.Abort from None
-    finally:
-        shown.end()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -28,13 +28,15 @@ UNWORKED = "SELECT event, status, outcome FROM coinpurse.events WHERE status IN 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to go through. It ends with `operations`, or after `minutes`, whichever is first."""
+    """What to go through. It ends with `operations`, or after `minutes`, whichever is first. `disturbed`:
+    there are not only kills."""
 
     seed: str
     operations: int = 20_000
     minutes: float | None = None
     kills: int = 20
     accounts: int = 500
+    disturbed: bool = True
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Ordeal:
         self.tally: Counter[str] = Counter()
         self.report = Report(plan.seed, accounts=plan.accounts)
         self.it = Deployment(home, self.tally, plan.seed)
-        self.troubles = Troubles(self.it, plan.kills, plan.seed, self._share)
+        self.troubles = Troubles(self.it, plan.kills, plan.seed, self._share, plan.disturbed)
         self.accounts = [
             Account(f"customer-{n}", n < plan.accounts * LIVING, plan.seed) for n in range(plan.accounts)
         ]

@@ -28,10 +28,13 @@ Trouble = Callable[[], Awaitable[None]]
 
 
 class Troubles:
-    """Kills so often that there are `kills` of them when all is done; `share` says how much is done."""
+    """Kills so often that there are `kills` of them when all is done; `share` says how much is done. Between
+    them it disturbs, if `disturbing`."""
 
-    def __init__(self, deployment: Deployment, kills: int, seed: str, share: Callable[[], float]) -> None:
-        self.it, self.kills, self.share = deployment, kills, share
+    def __init__(
+        self, deployment: Deployment, kills: int, seed: str, share: Callable[[], float], disturbing: bool
+    ) -> None:
+        self.it, self.kills, self.share, self.disturbing = deployment, kills, share, disturbing
         self.killed: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
         self._random = random.Random(f"troubles {seed}")
@@ -66,7 +69,7 @@ class Troubles:
         return True
 
     async def _disturb(self) -> None:
-        while True:
+        while self.disturbing:
             await asyncio.sleep(self._random.uniform(3, 20))
             trouble = self._random.choice(self._disturbances)
             with suppress(psycopg.Error, OSError):  # the database may be down just now
