@@ -12,10 +12,17 @@ from coinpurse import worker
 from coinpurse.app import accounts, subscriptions, upkeep
 from coinpurse.app.context import Context, Who
 from coinpurse.domain.errors import Unavailable
+from coinpurse.domain.ids import account_digest
 from coinpurse.settings import Settings
 from coinpurse.wiring import open_context
 
 WHO = Who("test")
+DUE = "SELECT account FROM coinpurse.wallets WHERE due_at <= clock_timestamp()"
+SPOILT = f"""
+    CREATE FUNCTION coinpurse.refuse() RETURNS trigger LANGUAGE plpgsql AS
+      $$BEGIN RAISE EXCEPTION 'spoilt'; END$$;
+    CREATE TRIGGER spoilt BEFORE INSERT ON coinpurse.grants FOR EACH ROW
+      WHEN (NEW.account = '{account_digest("broken", False)}') EXECUTE FUNCTION coinpurse.refuse()"""
 ACTS = "SELECT count(*) AS n FROM coinpurse.acts WHERE kind = 'renew'"
 
 
@@ -34,6 +41,19 @@ async def test_writes_down_what_fell_due(ctx: Context) -> None:
     async with worker.running(ctx), asyncio.timeout(10):
         while (await ctx.db.rows(ACTS))[0]["n"] == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+
+async def test_t4_an_account_with_a_fault_stops_no_other(ctx: Context) -> None:
+    """What falls due longest ago, and can't be carried out, is left for somebody to look at."""
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    for late, name in enumerate(("broken", "ann", "ben")):
+        await accounts.put_account(ctx, WHO, name)
+        starts = soon + timedelta(microseconds=late)
+        await subscriptions.subscribe(ctx, WHO, name, plan="starter", starts_at=starts)
+    await ctx.db.work(lambda conn: conn.execute(SPOILT))
+    await asyncio.sleep((soon - datetime.now(UTC)).total_seconds() + 0.1)
+    assert await upkeep.sweep(ctx) == 2
+    assert [row["account"] for row in await ctx.db.rows(DUE)] == [account_digest("broken", False)]
 
 
 async def test_survives_failures(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What the worker does: makes durable what time has made true, and clears what is no longer needed."""
 
 from coinpurse.app.context import Context
-from coinpurse.store.renewing import AT_ONCE
+from coinpurse.store import renewing
 
 DUE = "SELECT * FROM coinpurse.due_accounts(%s)"
 BATCH = 500
@@ -12,8 +12,8 @@ async def sweep(ctx: Context, limit: int = BATCH) -> int:
     every answer is the same."""
     due = sorted(account for (account,) in await ctx.db.tuples(DUE, [limit]))
     done = 0
-    for first in range(0, len(due), AT_ONCE):
-        done += await ctx.db.call("sweep", accounts=due[first : first + AT_ONCE])
+    for first in range(0, len(due), renewing.AT_ONCE):
+        done += await renewing.sweep(ctx.db, due[first : first + renewing.AT_ONCE])
     return done
 
 

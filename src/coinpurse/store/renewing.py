@@ -1,6 +1,6 @@
 """Accounts whose month has ended are brought up to now together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import psycopg
@@ -29,3 +29,16 @@ async def renew(db: Database, accounts: Iterable[UUID]) -> int:
     except psycopg.Error as error:
         log.warning("renewing together failed", error=str(error), kind=type(error).__name__)
     return renewed
+
+
+async def sweep(db: Database, accounts: Sequence[UUID]) -> int:
+    """Makes durable what is due of some accounts, and says of how many. One with a fault stops no other: it
+    is logged, and tried again by the next sweep."""
+    try:
+        done: int = await db.call("sweep", accounts=list(accounts))
+    except psycopg.Error as error:
+        if len(accounts) > 1:
+            return sum([await sweep(db, [account]) for account in accounts])
+        log.error("an account can't be brought up to now", account=str(accounts[0]), error=str(error))
+        return 0
+    return done
