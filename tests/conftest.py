@@ -1,7 +1,9 @@
 """What all tests share: real PostgreSQL servers, and a fresh migrated database for whoever asks."""
 
 import itertools
+from binascii import crc32
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,12 +13,26 @@ import servers
 from coinpurse.store.migrate import migrate
 
 TEMPLATE = "coinpurse_template"
+#: What is above the engine and its SQL is tested on one server or the other, file by file: it can't tell them
+#: apart. All else is tested on each.
+BY_TURNS = {"api", "client", "e2e", "providers", "simulator", "web"}
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session", params=servers.wanted())
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """On which servers a test runs."""
+    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "server" not in metafunc.fixturenames or "server" in own:
+        return
+    wanted, file = servers.wanted(), Path(metafunc.module.__file__)
+    if BY_TURNS & set(file.relative_to(Path(__file__).parent).parts):
+        wanted = [wanted[crc32(file.name.encode()) % len(wanted)]]
+    metafunc.parametrize("server", wanted, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a running server that holds a migrated template; each test runs on each server."""
+    """The address of a running server that holds a migrated template."""
     if reason := servers.missing(request.param):
         pytest.skip(reason)
     with servers.running(request.param) as base:
