@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coinpurse.ordeal.account import START, Account, Wrong, differs
 from coinpurse.ordeal.life import Life
 from coinpurse.ordeal.purse import Purse
-from coinpurse.ordeal.race import _explain
+from coinpurse.ordeal.race import _explain, on_their_way
 from coinpurse.ordeal.wire import Answer
 
 _WHICH = st.integers(0, 5)
@@ -165,3 +165,14 @@ def test_a_race_without_an_order_is_found(account: Account) -> None:
         fresh.foretell(("grant", "addon", 100))
         with pytest.raises(Wrong):
             _explain(fresh, runs)
+
+
+def test_only_what_may_still_be_carried_out_is_used_up() -> None:
+    """S8: a request that was refused after it had gone unanswered is; one whose twin was made isn't, nor one
+    that was refused at the first try."""
+
+    def ended(key: str, status: int, tries: int) -> Any:
+        return ("charge", 5), key, Answer(status, False, b"", tries), {}
+
+    runs = [ended("lost", 402, 2), ended("twin", 402, 3), ended("twin", 201, 1), ended("plain", 402, 1)]
+    assert on_their_way(runs) == {"lost"}

@@ -26,9 +26,16 @@ async def run(account: Account, wire: Wire, tally: Counter[str], use_up: UseUp) 
         account.remember(call, key, "(at once)", answer.status, body)
         tally[f"{call[0]} at once {'refused' if answer.status >= 400 else 'done'}"] += 1
     _explain(account, runs)
-    for key in {key for _, key, answer, _ in runs if answer.status >= 400 and answer.tries > 1}:
+    for key in on_their_way(runs):
         await use_up(account, key)
     return len(runs)
+
+
+def on_their_way(runs: list[Run]) -> set[str]:
+    """The keys of what was refused after it had gone unanswered, and may yet be carried out; not those of
+    which a twin was made, for nothing more can come of them."""
+    refused = {key for _, key, answer, _ in runs if answer.status >= 400 and answer.tries > 1}
+    return refused - {key for _, key, answer, _ in runs if answer.status < 400}
 
 
 def _starters(account: Account) -> list[tuple[Call, str]]:
