@@ -76,30 +76,30 @@ class Server:
 
 
 @pytest.fixture
-def server(page: Page) -> Server:
+def answering(page: Page) -> Server:
     """A page whose pill talks to a server that the test directs."""
     return Server(page)
 
 
-def test_shows_what_the_stream_says(server: Server) -> None:
+def test_shows_what_the_stream_says(answering: Server) -> None:
     """The latest of several events is shown, and the details tell the buckets apart."""
-    server.events = [balance(1300, 5, addon=300), balance(1296, 6, addon=300, held=4)]
-    server.open("1,296")
-    server.page.locator(PILL).hover()
-    details = server.page.locator(f"{PILL} [role=tooltip]")
+    answering.events = [balance(1300, 5, addon=300), balance(1296, 6, addon=300, held=4)]
+    answering.open("1,296")
+    answering.page.locator(PILL).hover()
+    details = answering.page.locator(f"{PILL} [role=tooltip]")
     expect(details).to_be_visible()
     expect(details).to_contain_text("Monthly996of 1,000resets 14 December 2026Add-on300never expireHeld4")
 
 
-def test_never_shows_an_older_number(server: Server) -> None:
+def test_never_shows_an_older_number(answering: Server) -> None:
     """An answer that was overtaken changes nothing, nor does one that is older than what the server
     rendered."""
-    server.events = [balance(900, 10), balance(950, 9), balance(800, 3)]
-    server.page.route("**/", lambda route: _rendered(route, available=990, sequence=8))
-    server.open("900")
-    server.events = [balance(1, 2)]
-    server.page.wait_for_timeout(1500)
-    expect(server.page.locator(NUMBER)).to_have_text("900")
+    answering.events = [balance(900, 10), balance(950, 9), balance(800, 3)]
+    answering.page.route("**/", lambda route: _rendered(route, available=990, sequence=8))
+    answering.open("900")
+    answering.events = [balance(1, 2)]
+    answering.page.wait_for_timeout(1500)
+    expect(answering.page.locator(NUMBER)).to_have_text("900")
 
 
 def _rendered(route: Route, available: int, sequence: int) -> None:
@@ -114,86 +114,86 @@ def _rendered(route: Route, available: int, sequence: int) -> None:
     )
 
 
-def test_equal_sequence_and_later_instant_is_news(server: Server) -> None:
+def test_equal_sequence_and_later_instant_is_news(answering: Server) -> None:
     """What time alone has changed has the same sequence and a later instant: it is shown."""
-    server.events = [balance(500, 4), balance(480, 4, as_of="2026-11-14T10:00:00.5Z")]
-    server.open("480")
+    answering.events = [balance(500, 4), balance(480, 4, as_of="2026-11-14T10:00:00.5Z")]
+    answering.open("480")
 
 
-def test_never_flashes_zero(server: Server) -> None:
+def test_never_flashes_zero(answering: Server) -> None:
     """While it loads it shows what the server rendered, whatever the network does."""
-    server.stream_status = server.balance_status = 503
-    server.page.add_init_script(
+    answering.stream_status = answering.balance_status = 503
+    answering.page.add_init_script(
         """new MutationObserver(() => {
              const n = document.querySelector('credits-pill')?.shadowRoot?.querySelector('span')?.textContent;
              if (n !== undefined) (window.shown ??= new Set()).add(n);
            }).observe(document, { subtree: true, childList: true, attributes: true })"""
     )
-    server.page.route("**/", lambda route: _rendered(route, available=777, sequence=8))
-    server.open("777")
-    expect(server.page.locator(PILL)).to_have_attribute("stale", "")
-    assert server.page.evaluate("[...shown]") == ["777"]
+    answering.page.route("**/", lambda route: _rendered(route, available=777, sequence=8))
+    answering.open("777")
+    expect(answering.page.locator(PILL)).to_have_attribute("stale", "")
+    assert answering.page.evaluate("[...shown]") == ["777"]
 
 
-def test_without_a_rendered_number(server: Server) -> None:
+def test_without_a_rendered_number(answering: Server) -> None:
     """Where nothing was rendered it shows a dash until it knows."""
-    server.stream_status = server.balance_status = 503
-    server.open()
-    server.page.evaluate(
+    answering.stream_status = answering.balance_status = 503
+    answering.open()
+    answering.page.evaluate(
         """const pill = document.createElement('credits-pill');
         pill.setAttribute('token-url', '/studio/token');
         document.body.append(pill)"""
     )
-    expect(server.page.locator(NUMBER).last).to_have_text("–")
-    expect(server.page.locator(CHIP).last).to_have_attribute("aria-label", "Loading credits")
+    expect(answering.page.locator(NUMBER).last).to_have_text("–")
+    expect(answering.page.locator(CHIP).last).to_have_attribute("aria-label", "Loading credits")
 
 
-def test_asks_where_there_is_no_stream(server: Server) -> None:
+def test_asks_where_there_is_no_stream(answering: Server) -> None:
     """Without a stream it asks for the balance."""
-    server.events = [balance(321, 5)]
-    server.stream_status = 404
-    server.open("321")
-    server.page.wait_for_timeout(300)
-    assert server.asked[:3] == ["balance", "stream", "balance"]
-    expect(server.page.locator(PILL)).not_to_have_attribute("stale", "")
+    answering.events = [balance(321, 5)]
+    answering.stream_status = 404
+    answering.open("321")
+    answering.page.wait_for_timeout(300)
+    assert answering.asked[:3] == ["balance", "stream", "balance"]
+    expect(answering.page.locator(PILL)).not_to_have_attribute("stale", "")
 
 
-def test_offline_and_back(server: Server) -> None:
+def test_offline_and_back(answering: Server) -> None:
     """Offline it keeps the last number, marked; back online it goes on."""
-    server.events = [balance(640, 5)]
-    server.open("640")
-    server.stream_status = server.balance_status = 503
-    server.page.context.set_offline(True)
-    pill = server.page.locator(PILL)
+    answering.events = [balance(640, 5)]
+    answering.open("640")
+    answering.stream_status = answering.balance_status = 503
+    answering.page.context.set_offline(True)
+    pill = answering.page.locator(PILL)
     expect(pill).to_have_attribute("stale", "")
-    expect(server.page.locator(CHIP)).to_have_attribute(
+    expect(answering.page.locator(CHIP)).to_have_attribute(
         "aria-label", "640 credits available. Offline: last known number"
     )
-    server.stream_status = server.balance_status = 200
-    server.events = [balance(630, 6)]
-    server.page.context.set_offline(False)
-    expect(server.page.locator(NUMBER)).to_have_text("630")
+    answering.stream_status = answering.balance_status = 200
+    answering.events = [balance(630, 6)]
+    answering.page.context.set_offline(False)
+    expect(answering.page.locator(NUMBER)).to_have_text("630")
     expect(pill).not_to_have_attribute("stale", "")
 
 
-def test_a_refused_token_is_asked_for_anew(server: Server) -> None:
+def test_a_refused_token_is_asked_for_anew(answering: Server) -> None:
     """After a 401 it gets another token."""
-    server.stream_status = server.balance_status = 401
-    server.open()
-    expect(server.page.locator(PILL)).to_have_attribute("stale", "")
-    server.stream_status = server.balance_status = 200
-    server.events = [balance(5, 900)]
-    expect(server.page.locator(NUMBER)).to_have_text("5")
-    assert server.tokens >= 2
+    answering.stream_status = answering.balance_status = 401
+    answering.open()
+    expect(answering.page.locator(PILL)).to_have_attribute("stale", "")
+    answering.stream_status = answering.balance_status = 200
+    answering.events = [balance(5, 900)]
+    expect(answering.page.locator(NUMBER)).to_have_text("5")
+    assert answering.tokens >= 2
 
 
-def test_the_token_stays_in_memory(server: Server) -> None:
+def test_the_token_stays_in_memory(answering: Server) -> None:
     """It is in no address, no storage and no cookie."""
     addresses: list[str] = []
-    server.page.on("request", lambda request: addresses.append(request.url))
-    server.events = [balance(640, 5)]
-    server.open("640")
-    kept = server.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+    answering.page.on("request", lambda request: addresses.append(request.url))
+    answering.events = [balance(640, 5)]
+    answering.open("640")
+    kept = answering.page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
     assert "secret-token" not in kept
     assert not [address for address in addresses if "secret" in address]
 
@@ -202,10 +202,10 @@ def test_the_token_stays_in_memory(server: Server) -> None:
     ("count", "shown"),
     [(99_999, "99,999"), (100_000, "100K"), (123_999, "123.9K"), (1_999_999, "1.9M"), (0, "0")],
 )
-def test_large_numbers(server: Server, count: int, shown: str) -> None:
+def test_large_numbers(answering: Server, count: int, shown: str) -> None:
     """Whole up to 99,999, then compact and rounded down."""
-    server.events = [balance(count, 900)]
-    server.open(shown)
+    answering.events = [balance(count, 900)]
+    answering.open(shown)
 
 
 PAST_DUE: dict[str, Any] = {"subscription": {"status": "past_due"}}
@@ -226,96 +226,96 @@ Spoken = tuple[dict[str, Any], dict[str, Any], str]
         (balance(40, 900, **PAST_DUE), balance(36, 901, **PAST_DUE), ""),
     ],
 )
-def test_what_is_spoken(server: Server, before: dict[str, Any], after: dict[str, Any], said: str) -> None:
+def test_what_is_spoken(answering: Server, before: dict[str, Any], after: dict[str, Any], said: str) -> None:
     """A screen reader hears of additions, of running low or out and of a missing payment, not of every spend,
     hold and release."""
-    server.events = [before, after]
-    server.open(f"{after['available']:,}")
-    expect(server.page.locator(SPOKEN)).to_have_text(said)
+    answering.events = [before, after]
+    answering.open(f"{after['available']:,}")
+    expect(answering.page.locator(SPOKEN)).to_have_text(said)
 
 
-def test_keyboard(server: Server) -> None:
+def test_keyboard(answering: Server) -> None:
     """It is one stop for Tab, shows its details on focus, hides them on Escape, and Enter follows its
     link."""
-    server.events = [balance(640, 5)]
-    server.open("640")
-    details = server.page.locator(f"{PILL} [role=tooltip]")
-    server.page.locator("#customer").focus()
-    server.page.keyboard.press("Tab")
+    answering.events = [balance(640, 5)]
+    answering.open("640")
+    details = answering.page.locator(f"{PILL} [role=tooltip]")
+    answering.page.locator("#customer").focus()
+    answering.page.keyboard.press("Tab")
     expect(details).to_be_visible()
-    server.page.keyboard.press("Escape")
+    answering.page.keyboard.press("Escape")
     expect(details).to_be_hidden()
-    server.page.keyboard.press("Enter")
-    server.page.wait_for_url("**/subscriptions")
+    answering.page.keyboard.press("Enter")
+    answering.page.wait_for_url("**/subscriptions")
 
 
-def test_accessible_name(server: Server) -> None:
+def test_accessible_name(answering: Server) -> None:
     """Its name says the number and what it counts; its details describe it."""
-    server.events = [balance(640, 5, addon=40)]
-    server.open("640")
-    link = server.page.get_by_role("link", name="640 credits available")
+    answering.events = [balance(640, 5, addon=40)]
+    answering.open("640")
+    link = answering.page.get_by_role("link", name="640 credits available")
     expect(link).to_have_accessible_description(
         "Monthly 600 of 1,000 resets 14 December 2026 Add-on 40 never expire"
     )
 
 
-def test_a_hidden_page_is_quiet(server: Server) -> None:
+def test_a_hidden_page_is_quiet(answering: Server) -> None:
     """A page that nobody sees holds no connection, and catches up when it is seen again."""
-    server.events = [balance(640, 5)]
-    server.open("640")
+    answering.events = [balance(640, 5)]
+    answering.open("640")
     hide = """(hidden) => {
         Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
     }"""
-    server.page.evaluate(hide, True)
-    server.page.wait_for_timeout(1200)
-    asked = len(server.asked)
-    server.page.wait_for_timeout(2500)
-    assert len(server.asked) == asked
-    server.events = [balance(600, 6)]
-    server.page.evaluate(hide, False)
-    expect(server.page.locator(NUMBER)).to_have_text("600")
+    answering.page.evaluate(hide, True)
+    answering.page.wait_for_timeout(1200)
+    asked = len(answering.asked)
+    answering.page.wait_for_timeout(2500)
+    assert len(answering.asked) == asked
+    answering.events = [balance(600, 6)]
+    answering.page.evaluate(hide, False)
+    expect(answering.page.locator(NUMBER)).to_have_text("600")
 
 
-def test_tabs_share_one_stream(server: Server) -> None:
+def test_tabs_share_one_stream(answering: Server) -> None:
     """One tab follows and tells the others; when it is closed another takes over, and nothing is lost."""
-    server.events = [balance(640, 5)]
-    server.open("640")
-    other = Server(server.page.context.new_page())
+    answering.events = [balance(640, 5)]
+    answering.open("640")
+    other = Server(answering.page.context.new_page())
     other.events = [balance(640, 5)]
     other.open("640")
-    server.events = [balance(640, 5), balance(600, 6)]
+    answering.events = [balance(640, 5), balance(600, 6)]
     expect(other.page.locator(NUMBER)).to_have_text("600")
     assert other.asked == ["balance"]
     other.events = [balance(580, 7)]
-    server.page.close()
+    answering.page.close()
     expect(other.page.locator(NUMBER)).to_have_text("580")
     assert "stream" in other.asked
 
 
-def test_accounts_do_not_share(server: Server) -> None:
+def test_accounts_do_not_share(answering: Server) -> None:
     """A tab of another account hears nothing of the first's, and follows by itself."""
-    server.events = [balance(640, 5)]
-    server.open("640")
-    other = Server(server.page.context.new_page())
+    answering.events = [balance(640, 5)]
+    answering.open("640")
+    other = Server(answering.page.context.new_page())
     other.events = [balance(7, 5, account="noor")]
     other.open("7")
-    server.events = [balance(600, 6)]
-    expect(server.page.locator(NUMBER)).to_have_text("600")
+    answering.events = [balance(600, 6)]
+    expect(answering.page.locator(NUMBER)).to_have_text("600")
     expect(other.page.locator(NUMBER)).to_have_text("7")
     assert "stream" in other.asked
 
 
-def test_no_answer_is_told_to_the_others(server: Server) -> None:
+def test_no_answer_is_told_to_the_others(answering: Server) -> None:
     """When the tab that follows gets no answer any more, the others are marked as well."""
-    server.events = [balance(640, 5)]
-    server.open("640")
-    other = Server(server.page.context.new_page())
+    answering.events = [balance(640, 5)]
+    answering.open("640")
+    other = Server(answering.page.context.new_page())
     other.events = [balance(640, 5)]
     other.open("640")
-    server.stream_status = server.balance_status = 503
+    answering.stream_status = answering.balance_status = 503
     expect(other.page.locator(PILL)).to_have_attribute("stale", "")
-    server.stream_status = server.balance_status = 200
+    answering.stream_status = answering.balance_status = 200
     expect(other.page.locator(PILL)).not_to_have_attribute("stale", "")
 
 
