@@ -80,5 +80,7 @@ def test_from_the_app_to_the_page(app: Page, purse: httpx.Client) -> None:
     expect(app.locator("h1")).to_have_text("Subscriptions")
     expect(app.locator(".home")).to_have_text("‹ Pixels")
     purse.post("/v1/charges", json={"account": "ann", "amount": 1}).raise_for_status()
-    expect(app.locator(".total b")).to_have_text(app.locator(CHIP).inner_text())
+    left = purse.get("/v1/accounts/ann/balance").raise_for_status().json()["available"]
+    expect(app.locator(".total b")).to_have_text(f"{left:,}")
+    expect(app.locator(CHIP)).to_contain_text(f"{left:,}")
     expect(app.locator("#history .line").first).to_contain_text("1 credit: all from monthly.")
