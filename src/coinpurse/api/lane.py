@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from coinpurse.api.guard import Call, KeyRing
+from coinpurse.api.guard import Call, Holder, KeyRing
 from coinpurse.api.route import Route, Write
 
 HOT = {"charge", "hold", "capture", "release", "get_balance"}
@@ -26,7 +26,7 @@ class Lane:
     """A route whose plain requests are read in a hurry."""
 
     def __init__(self, route: Route) -> None:
-        self.route, self.path, self.methods = route, route.path, route.methods
+        self.route, self.path = route, route.path
         given = route.endpoint.__annotations__
         self.keyed = given["call"] == Write
         self.id = TypeAdapter(given["id"]).validator.validate_python if "id" in given else None
@@ -38,17 +38,18 @@ class Lane:
         """Answer a request whose path has been matched. Raises what is refused."""
         scope, state = request.scope, request.scope["app"].state
         headers = dict(scope["headers"])
-        holder = _holder(state.keys, headers)
-        if holder is None or len(headers) < len(scope["headers"]) or scope["query_string"]:
-            return await self.route.serve(request)
-        message = await request.receive()
-        key = headers.get(b"idempotency-key")
-        arguments = self._arguments(scope, headers, message)
+        holder, key = _holder(state.keys, headers), headers.get(b"idempotency-key")
         if (
-            arguments is None
+            holder is None
             or holder.scopes.isdisjoint(self.route.needs)
             or (key is not None and not _KEY.fullmatch(key))
+            or len(headers) < len(scope["headers"])
+            or scope["query_string"]
         ):
+            return await self.route.serve(request)
+        message = await request.receive()
+        arguments = self._arguments(scope, headers, message)
+        if arguments is None:
             request._receive = _again(message, request._receive)
             return await self.route.serve(request)
         scope["state"]["actor"] = holder.who.actor
@@ -79,7 +80,7 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _holder(keys: KeyRing, headers: dict[bytes, bytes]) -> Any:
+def _holder(keys: KeyRing, headers: dict[bytes, bytes]) -> Holder | None:
     shown = headers.get(b"authorization", b"")
     return keys.lately(shown[len(_SCHEME) :].decode("latin-1")) if shown.startswith(_SCHEME) else None
 

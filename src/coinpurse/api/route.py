@@ -128,8 +128,6 @@ def _arguments(function: Callable[..., Any], in_path: Iterable[str]) -> Iterable
 
 def _computed(function: Callable[..., Any]) -> Reader:
     arguments = dict(_arguments(function, ()))
-    if list(arguments) == ["request"]:
-        return lambda request, body, errors: function(request)
     return lambda request, body, errors: function(
         **{name: read(request, body, errors) for name, read in arguments.items()}
     )
