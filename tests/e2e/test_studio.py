@@ -29,6 +29,19 @@ def test_the_price_is_said_first(studio: Studio) -> None:
     expect(studio.page.locator("#price")).to_have_text("40 credits: 40 from monthly")
 
 
+def test_a_lost_price_is_no_error(studio: Studio) -> None:
+    """Where no price can be had, the last one stays and nothing breaks; the next answer is shown."""
+    price = studio.page.locator("#price")
+    expect(price).to_have_text("4 credits: 4 from monthly")
+    studio.page.route("**/studio/quote*", lambda route: route.abort("internetdisconnected"))
+    with studio.page.expect_event("requestfailed"):
+        studio.page.check("[value='video.second']")
+    expect(price).to_have_text("4 credits: 4 from monthly")
+    studio.page.unroute("**/studio/quote*")
+    studio.page.select_option("[name=seconds]", "5")
+    expect(price).to_have_text("40 credits: 40 from monthly")
+
+
 def test_failed_work_costs_nothing(studio: Studio) -> None:
     """The experiment fails at one of two attempts: its credits are seen to be set aside and to come back
     (H1, H3)."""

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from e2e.studio import CHIP, Studio
 
@@ -37,6 +37,28 @@ def test_top_up(studio: Studio) -> None:
     assert (figure(page, "plan"), figure(page, "addon")) == (monthly, addon + 500)
     page.goto(paying_at)  # the way back to the paid checkout buys nothing again
     expect(page.locator("h1")).to_have_text("This checkout is closed")
+
+
+def test_the_page_follows_when_an_answer_was_lost(studio: Studio) -> None:
+    """A page that could not fetch its own news says nothing of it and has them a little later (U2)."""
+    page = studio.page
+    page.goto("/subscriptions")
+    before = figure(page, "plan")
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.request.resource_type)
+        route.abort("internetdisconnected")
+
+    page.route("**/subscriptions", lose)
+    other = Studio(page.context.new_page())
+    other.page.goto("/")
+    with page.expect_event("requestfailed"):
+        other.say_after(lambda: other.make("a lighthouse in the fog"))
+    assert lost[0] == "fetch"
+    assert figure(page, "plan") == before
+    page.unroute("**/subscriptions")
+    expect(page.locator(".card.plan .figure b")).to_have_text(f"{before - 4:,}", timeout=15_000)
 
 
 def test_renewal_before_ones_eyes(studio: Studio) -> None:

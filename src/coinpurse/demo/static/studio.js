@@ -63,8 +63,8 @@ async function sayPrice() {
   if (!operation) return;
   const quantity = operation === "video.second" ? chosen.get("seconds") : 1;
   const turn = ++asked;
-  const answer = await fetch(`/studio/quote?operation=${encodeURIComponent(operation)}&quantity=${quantity}`);
-  const { text, affordable } = answer.ok ? await answer.json() : {};
+  const answer = await fetch(`/studio/quote?operation=${encodeURIComponent(operation)}&quantity=${quantity}`).catch(() => null);
+  const { text, affordable } = answer?.ok ? await answer.json() : {};
   if (text && turn === asked) price.textContent = affordable ? text : `${text}: more than you have`;
 }
 form.addEventListener("change", sayPrice);

@@ -15,14 +15,27 @@ function sayLocally(root) {
   }
 }
 
-/* Fetches this page anew and puts its living parts in place of the old. What has the focus keeps it; what is being sent stays. */
+let waiting, latest = -Infinity;
+function refreshIn(milliseconds) {
+  clearTimeout(waiting);
+  waiting = setTimeout(refresh, milliseconds);
+}
+
+/* Fetches this page anew and puts its living parts in place of the old. What has the focus keeps it; what is being sent stays. Where
+   no answer comes, it asks again a little later. */
 let asked = 0;
 async function refresh() {
   const turn = ++asked;
   latest = performance.now();
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-  const text = await answer.text();
-  if (!answer.ok || turn !== asked) return;
+  let text;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (answer.status >= 500) throw answer;
+    text = answer.ok && (await answer.text());
+  } catch {
+    return turn === asked && refreshIn(5000);
+  }
+  if (!text || turn !== asked) return;
   const fresh = new DOMParser().parseFromString(text, "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
@@ -41,13 +54,11 @@ async function refresh() {
 }
 
 let shown = Number(document.querySelector("credits-pill")?.getAttribute("sequence"));
-let waiting, latest = -Infinity;
 document.addEventListener("credits", ({ detail }) => {
   if (detail.sequence === shown || !document.querySelector("[data-live]")) return;
   shown = detail.sequence;
-  clearTimeout(waiting);
   /* At once, but not more than every two seconds: a busy account changes all the time. */
-  waiting = setTimeout(refresh, Math.max(150, latest + 2000 - performance.now()));
+  refreshIn(Math.max(150, latest + 2000 - performance.now()));
 });
 
 document.addEventListener("submit", (event) => {
