@@ -9,14 +9,14 @@ TABLES = ("accounts", "wallets", "grants", "subscriptions", "renewals", "terms",
 NAMES = """
     CREATE TEMP TABLE clones AS
     SELECT name, encode(substr(sha256(convert_to('live:' || name, 'UTF8')), 1, 16), 'hex')::uuid AS account
-      FROM (SELECT 'clone_' || n AS name FROM generate_series({first}, {last}) n) t ORDER BY account"""
+      FROM (SELECT '{prefix}_' || n AS name FROM generate_series({first}, {last}) n) t ORDER BY account"""
 
 
-def clone(url: str, template: str, first: int, last: int) -> None:
+def clone(url: str, template: str, first: int, last: int, prefix: str = "clone") -> None:
     """Copies all that belongs to the account `template` to the accounts `clone_first` … `clone_last`. Their
     hashes are not right: this is for measuring only."""
     with psycopg.connect(url, autocommit=True) as conn:
-        conn.execute(NAMES.format(first=first, last=last))
+        conn.execute(NAMES.format(prefix=prefix, first=first, last=last))
         account = f"(SELECT account FROM coinpurse.accounts WHERE id = '{template}')"  # noqa: S608
         for table in TABLES:
             columns = _columns(conn, table)

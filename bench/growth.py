@@ -1,10 +1,13 @@
-"""What a charge and a read cost as accounts and history grow. See README.md."""
+"""What a charge, a read and a renewal cost as accounts and history grow. See README.md."""
 
 import argparse
 import asyncio
+import os
 import random
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvloop
@@ -13,16 +16,21 @@ from measure import callers
 from ours import WHO, Library
 from processes import Meter
 
-from coinpurse.app import wallets
+from coinpurse.app import ledger, subscriptions, upkeep, wallets
 from coinpurse.app.context import Context
 from coinpurse.app.wallets import ChargeRequest
+from coinpurse.domain.periods import month_start
 from coinpurse.settings import DEFAULT_CATALOG, Settings
 from coinpurse.wiring import open_context
 
 SIZE = """
-    SELECT pg_database_size(current_database()) AS disk, pg_current_wal_lsn() - '0/0'::pg_lsn AS wal,
+    SELECT pg_database_size(current_database()) AS disk,
            (SELECT count(*) FROM coinpurse.accounts) AS accounts,
            (SELECT sum(reltuples)::bigint FROM pg_class WHERE relname = 'acts') AS acts"""
+WAL = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn AS wal"
+SERVER = "SELECT current_setting('max_wal_size') || ', shared_buffers ' || current_setting('shared_buffers')"
+#: A second template's copies, which all renew at one instant, this many seconds after it was made.
+RENEWING, LEAD = 20_000, 45.0
 
 
 async def main() -> None:
@@ -31,52 +39,86 @@ async def main() -> None:
     parser.add_argument("--steps", default="10000,100000", help="numbers of accounts to measure at")
     parser.add_argument("--history", type=int, default=10, help="charges of each account by then")
     parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--settle", type=float, default=60, help="seconds of charges after a checkpoint")
     options = parser.parse_args()
-    sizes = f"{'accounts':>10}{'acts':>12}{'disk':>9}{'what':>26}"
-    print(f"{sizes}{'per second':>12}{'p50 ms':>8}{'p99 ms':>8}{'SQL µs':>8}{'WAL B':>8}")
     with tempfile.TemporaryDirectory() as home:
-        async with open_context(Settings(None, Path(home), DEFAULT_CATALOG)) as ctx:
-            library = Library(ctx, ["template"])
+        url = os.environ.get("COINPURSE_DATABASE_URL")
+        async with open_context(Settings(url, Path(home), DEFAULT_CATALOG)) as ctx:
+            print("max_wal_size", *(await ctx.db.tuples(SERVER, []))[0])
+            library, there = Library(ctx, ["template"]), 0
             await library.prepare()
             asked = [ChargeRequest("template", 4) for _ in range(options.history)]
             await wallets.charge_batch(ctx, WHO, asked)
-            meter, there = await Meter.on(ctx), 0
             for accounts in map(int, options.steps.split(",")):
                 await asyncio.to_thread(clone, ctx.db.conninfo, "template", there, accounts - 1)
                 there = accounts
-                await _measure(ctx, meter, accounts, options.seconds)
+                await _soon_due(ctx, accounts)
+                await _Step(ctx, await Meter.on(ctx), accounts).measure(options.seconds, options.settle)
 
 
-async def _measure(ctx: Context, meter: Meter, accounts: int, seconds: float) -> None:
-    async def single(hot: bool) -> int:
-        await wallets.charge(ctx, WHO, _one_of(accounts), amount=4)
+async def _soon_due(ctx: Context, step: int) -> None:
+    """Accounts whose month ends in a moment."""
+    renews, name = datetime.now(UTC) + timedelta(seconds=LEAD), f"due_{step}"
+    await Library(ctx, [name]).prepare(plan=False)
+    start = month_start(renews, -1)
+    await subscriptions.subscribe(ctx, WHO, name, plan="starter", interval="year", starts_at=start)
+    await asyncio.to_thread(clone, ctx.db.conninfo, name, 0, RENEWING - 1, name)
+    await asyncio.sleep(max(0.0, (renews - datetime.now(UTC)).total_seconds()))
+
+
+class _Step:
+    """One size of the database."""
+
+    def __init__(self, ctx: Context, meter: Meter, accounts: int) -> None:
+        self._ctx, self._meter, self._accounts = ctx, meter, accounts
+
+    async def measure(self, seconds: float, settle: float) -> None:
+        """Prints a line for each thing that is done."""
+        (size,) = await self._ctx.db.rows(SIZE)
+        print(
+            f"\n{size['accounts']:,} accounts, {size['acts']:,} acts, {size['disk'] / 1e6:,.0f} MB"
+            f"\n{'':32}{'per second':>12}{'p50 ms':>8}{'p99 ms':>8}{'SQL µs':>8}{'WAL B':>8}",
+            flush=True,
+        )
+        await self._say("batch, right after a checkpoint", self._batch, 1, seconds)
+        await self._say(f"batch, the {settle:.0f} s after that", self._batch, 1, settle)
+        await self._say("batch, from then on", self._batch, 1, seconds)
+        await self._say("single, 64 callers", self._single, 64, seconds)
+        await self._say("balance, 64 callers", self._balance, 64, seconds)
+        await self._say("history's first page, 16 callers", self._history, 16, seconds)
+        await self._say("renewals, a sweep", lambda: upkeep.sweep(self._ctx), 1, 3.0)
+
+    async def _say(self, name: str, act: Callable[[], Awaitable[int]], clients: int, seconds: float) -> None:
+        (before,), used = await self._ctx.db.tuples(WAL, []), self._meter.read()
+        began = time.perf_counter()
+        run = await callers(name, lambda hot: act(), clients).run(False, seconds)
+        spent = time.perf_counter() - began
+        sql = self._meter.read().since(used)[1] / run.made * 1e6
+        (after,) = await self._ctx.db.tuples(WAL, [])
+        took = sorted(run.took)
+        late = "".join(f"{took[int(len(took) * share)] * 1000:8.1f}" for share in (0.5, 0.99))
+        wal = int(after[0] - before[0]) / run.made
+        print(f"{name:32}{run.made / spent:12,.0f}{late}{sql:8.0f}{wal:8,.0f}", flush=True)
+
+    async def _single(self) -> int:
+        await wallets.charge(self._ctx, WHO, self._somebody(), amount=4)
         return 1
 
-    async def batch(hot: bool) -> int:
-        await wallets.charge_batch(ctx, WHO, [ChargeRequest(_one_of(accounts), 4) for _ in range(1_000)])
+    async def _batch(self) -> int:
+        asked = [ChargeRequest(self._somebody(), 4) for _ in range(1_000)]
+        await wallets.charge_batch(self._ctx, WHO, asked)
         return 1_000
 
-    async def balance(hot: bool) -> int:
-        await wallets.balance(ctx, WHO, _one_of(accounts))
+    async def _balance(self) -> int:
+        await wallets.balance(self._ctx, WHO, self._somebody())
         return 1
 
-    whos = callers("single, 64 callers", single, 64), callers("batch of 1,000", batch, 1)
-    for who in (*whos, callers("balance, 64 callers", balance, 64)):
-        (before,), used = await ctx.db.rows(SIZE), meter.read()
-        began = time.perf_counter()
-        run = await who.run(False, seconds)
-        spent = time.perf_counter() - began
-        sql = meter.read().since(used)[1] / run.made * 1e6
-        (after,) = await ctx.db.rows(SIZE)
-        took = sorted(run.took)
-        row = f"{after['accounts']:10,}{after['acts']:12,}{after['disk'] / 1e6:7,.0f}MB{who.name:>26}"
-        late = "".join(f"{took[int(len(took) * share)] * 1000:8.1f}" for share in (0.5, 0.99))
-        wal = int(after["wal"] - before["wal"]) / run.made
-        print(f"{row}{run.made / spent:12,.0f}{late}{sql:8.0f}{wal:8,.0f}", flush=True)
+    async def _history(self) -> int:
+        await ledger.entries(self._ctx, WHO, self._somebody())
+        return 1
 
-
-def _one_of(accounts: int) -> str:
-    return f"clone_{random.randrange(accounts)}"
+    def _somebody(self) -> str:
+        return f"clone_{random.randrange(self._accounts)}"
 
 
 if __name__ == "__main__":

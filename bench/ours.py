@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from http_load import Server
 
@@ -85,13 +86,26 @@ async def api_key(ctx: Context) -> str:
 @contextmanager
 def serving(url: str, key: str, users: list[str], workers: int = 1) -> Iterator[Server]:
     """`coinpurse serve`, as anybody runs it, until it is no longer needed."""
+    arguments = ["-m", "coinpurse", "serve", "--workers", str(workers), "--json", "--port"]
+    with _running(arguments, {"COINPURSE_DATABASE_URL": url}) as (port, pid):
+        yield Server(port, key, users, pid)
+
+
+@contextmanager
+def bare() -> Iterator[Server]:
+    """An application that does nothing, under the same server."""
+    with _running([str(Path(__file__).with_name("bare_app.py"))], {}) as (port, pid):
+        yield Server(port, "", [""], pid)
+
+
+@contextmanager
+def _running(arguments: list[str], env: dict[str, str]) -> Iterator[tuple[int, int]]:
     port = _free_port()
-    command = [sys.executable, "-m", "coinpurse", "serve", "--port", str(port), "--workers", str(workers)]
-    env = {**os.environ, "COINPURSE_DATABASE_URL": url}
-    process = subprocess.Popen([*command, "--json"], env=env, stderr=subprocess.DEVNULL)
+    command = [sys.executable, *arguments, str(port)]
+    process = subprocess.Popen(command, env={**os.environ, **env}, stderr=subprocess.DEVNULL)
     try:
         _wait(process, port)
-        yield Server(port, key, users, process.pid)
+        yield port, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(START_SECONDS)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from by_hand import ByHand
 from http_load import Server, load
 from measure import Contestant, Run, callers, take_turns
 from others import CreditLedger, Yardsticks
-from ours import Library, api_key, serving
+from ours import Library, api_key, bare, serving
 from processes import Meter
 from report import report
 
@@ -49,6 +50,12 @@ async def main() -> None:
                 server = stack.enter_context(serving(ctx.db.conninfo, key, users))
                 meter.also(server.pid)
                 contestants += _http(server)
+                two = stack.enter_context(serving(ctx.db.conninfo, key, users, workers=2))
+                least = stack.enter_context(bare())
+                for each in (two, least):
+                    meter.also(each.pid)
+                contestants.append(_asked("HTTP, two processes, 64", two, two.charge, 64))
+                contestants.append(_asked("HTTP, a bare application, 64", least, least.nothing, 64))
             await ctx.db.work(lambda conn: conn.execute("ANALYZE"))
             await take_turns(contestants, options.rounds, options.seconds, meter)
             report(contestants, options)
@@ -99,19 +106,22 @@ def _library(library: Library) -> list[Contestant]:
 
 
 def _http(server: Server) -> list[Contestant]:
-    def http(name: str, make: object, connections: int, each: int = 1) -> Contestant:
-        async def run(hot: bool, seconds: float) -> Run:
-            answered, spent, took = await load(server.port, lambda: make(hot), connections, seconds)  # type: ignore[operator]
-            return Run(answered * each, spent, took)
-
-        return Contestant(name, run)
-
     return [
-        http("HTTP, 64", server.charge, 64),
-        http("HTTP, batch of 1,000, 4", server.batch, 4, 1_000),
-        http("HTTP, balance, 64", server.balance, 64),
-        http("HTTP, an empty answer, 64", server.nothing, 64),
+        _asked("HTTP, 64", server, server.charge, 64),
+        _asked("HTTP, batch of 1,000, 4", server, server.batch, 4, 1_000),
+        _asked("HTTP, balance, 64", server, server.balance, 64),
+        _asked("HTTP, an empty answer, 64", server, server.nothing, 64),
     ]
+
+
+def _asked(
+    name: str, server: Server, make: Callable[[bool], bytes], connections: int, each: int = 1
+) -> Contestant:
+    async def run(hot: bool, seconds: float) -> Run:
+        answered, spent, took = await load(server.port, lambda: make(hot), connections, seconds)
+        return Run(answered * each, spent, took)
+
+    return Contestant(name, run)
 
 
 if __name__ == "__main__":
