@@ -5,7 +5,6 @@ import json
 from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.catalog_past import with_past
 from coinpurse.providers.shelf import Offer, Shelf
-from coinpurse.providers.stripe.prices import Prices
 
 OLD = """
 [plans.starter]
@@ -65,11 +64,11 @@ def test_p5_old_prices_are_understood() -> None:
     """Whoever subscribed at an old price goes on paying it; a price that was given to another plan is that
     one's."""
     _, now = then_and_now()
-    prices, shelf = Prices(now), Shelf(now, "polar")
-    assert {id: each.plan for id, each in prices.plans.items()} == {
+    stripe, polar = Shelf(now, "stripe"), Shelf(now, "polar")
+    assert {id: each.plan for id, each in stripe.plans.items()} == {
         "price_1": "starter", "price_2": "studio", "price_4": "starter",
     }  # fmt: skip
-    assert prices.packs == {"price_3": "small"}
-    assert prices.known_plans[:2] == ("starter", "atelier")
-    assert shelf.plans["prod_1"] == Offer("starter", "month")
-    assert shelf.plans["prod_2"] == Offer("atelier", "year")
+    assert stripe.packs == {"price_3": "small"}
+    assert stripe.known_plans[:2] == ("starter", "atelier")
+    assert polar.plans["prod_1"] == Offer("starter", "month", 1_000, free=False)
+    assert polar.plans["prod_2"] == Offer("atelier", "year", 4_000, free=False)

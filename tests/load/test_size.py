@@ -46,8 +46,8 @@ def requests(batch: int) -> list[Request]:
 
 
 async def test_what_a_charge_writes(ctx: Context) -> None:
-    """A charge of a batch writes at most 800 bytes of log (it was 570 to 640), and updates its wallet in place,
-    which touches no index."""
+    """A charge of a batch writes at most 800 bytes of log (it was 570 to 640), and updates its wallet in
+    place, which touches no index."""
     written, in_place = [], []
     for batch in range(4):  # the first ones write whole pages, which is once after each checkpoint
 

@@ -13,27 +13,34 @@ from coinpurse.providers.reading import Reader, Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A plan by the month or year."""
+    """A plan by the month or year, with its monthly credits. `free`: it costs nothing, so that a line of
+    nothing is its payment."""
 
     plan: str
     interval: Interval
+    credits: int
+    free: bool
 
 
 class Shelf:
-    """The catalog and those before it, seen from one provider. A price may name several ids: the first is
-    sold, the others are of the past, and somebody still pays them."""
+    """The catalog and those before it, seen from one provider: what its ids stand for. A price may name
+    several, `"price_new price_old"`: the first is sold, the others are of the past, and somebody still pays
+    them."""
 
     def __init__(self, catalog: Catalog, provider: str) -> None:
         self.plans: dict[str, Offer] = {}
         self.packs: dict[str, str] = {}
-        for each in (*reversed(catalog.former), catalog):
+        every = (*reversed(catalog.former), catalog)
+        self.known_plans = tuple(dict.fromkeys(id for each in reversed(every) for id in each.plans))
+        self.known_packs = frozenset(id for each in every for id in each.packs)
+        for each in every:
             self._add(each, provider)
 
     def _add(self, catalog: Catalog, provider: str) -> None:
         for plan in catalog.plans.values():
             for interval, price in plan.prices.items():
-                ids = _ids(price.providers.get(provider, ""))
-                self.plans.update(dict.fromkeys(ids, Offer(plan.id, interval)))
+                offer = Offer(plan.id, interval, plan.monthly_credits, price.minor == 0)
+                self.plans.update(dict.fromkeys(_ids(price.providers.get(provider, "")), offer))
         for pack in catalog.packs.values():
             self.packs.update(dict.fromkeys(_ids(pack.price.providers.get(provider, "")), pack.id))
 

@@ -7,6 +7,7 @@ from typing import Literal
 from coinpurse.domain.catalog import Catalog
 from coinpurse.domain.facts import Fact, Purchase
 from coinpurse.domain.ports import Buyer, Found, Item, Notice, NotOurs, Opened, ProviderError
+from coinpurse.providers.shelf import Shelf
 from coinpurse.providers.stripe import facts as reading
 from coinpurse.providers.stripe.asked import Asked
 from coinpurse.providers.stripe.asking import Api
@@ -14,7 +15,6 @@ from coinpurse.providers.stripe.buying import Selling
 from coinpurse.providers.stripe.changes import Finding
 from coinpurse.providers.stripe.events import Event, Reading, Source, Told
 from coinpurse.providers.stripe.managing import Managing
-from coinpurse.providers.stripe.prices import Prices
 from coinpurse.providers.stripe.reading import named, ref
 from coinpurse.providers.stripe.signature import check_signature, read_event
 
@@ -37,7 +37,7 @@ class Stripe:
         api_base: str | None = None,
         finalize: bool = False,
     ) -> None:
-        self._prices = Prices(catalog)
+        self._shelf = Shelf(catalog, self.name)
         self._secrets = tuple(filter(None, secrets))
         self._finalize = finalize
         self._api = Api(api_key, api_base.rstrip("/") if api_base else None) if api_key else None
@@ -62,7 +62,7 @@ class Stripe:
         if raw.get("account"):
             raise NotOurs("It happened at a connected account, whose customers are not ours.")
         event = Event.of(raw, notice.created_at)
-        return await Reading(self._prices, self._source(notice, event, now), event).facts()
+        return await Reading(self._shelf, self._source(notice, event, now), event).facts()
 
     async def look_up(self, subscription: str, now: datetime) -> list[Fact]:
         """How a subscription stands, with all that was paid for it, oldest first. Raises NotOurs, NotYet,
@@ -70,53 +70,53 @@ class Stripe:
         api = self._asking()
         asked = Asked(api, now)
         thing = await asked.get("subscription", subscription)
-        stands = reading.standing(self._prices, thing, as_of=now, rank=asked.rank)
+        stands = reading.standing(self._shelf, thing, as_of=now, rank=asked.rank)
         include = ["data.payments", "data.customer"]
         listed = api.all("/v1/invoices", subscription=subscription, status="paid", expand=include)
         invoices = [await asked.whole("invoice", invoice) async for invoice in listed]
-        return [*(fact for i in reversed(invoices) for fact in reading.paid(self._prices, i)), stands]
+        return [*(fact for i in reversed(invoices) for fact in reading.paid(self._shelf, i)), stands]
 
     def changes(self, since: datetime, until: datetime) -> AsyncIterator[Found]:
         """Everything that moves credits in `[since, until)`, by when it was made (E4)."""
-        return Finding(self._asking(), self._prices, since, until).all()
+        return Finding(self._asking(), self._shelf, since, until).all()
 
     async def check_out(
         self, buyer: Buyer, item: Item, *, reference: str, success_url: str, cancel_url: str
     ) -> Opened:
         """Opens a checkout. Raises ProviderError."""
-        selling = Selling(self._asking(buyer.test), self._prices)
+        selling = Selling(self._asking(buyer.test), self._shelf)
         return await selling.check_out(
             buyer, item, reference=reference, success_url=success_url, cancel_url=cancel_url
         )
 
     async def portal(self, customer: str, *, return_url: str) -> Opened:
         """Opens the page where a customer changes cards and sees invoices. Raises ProviderError."""
-        return await Selling(self._asking(), self._prices).portal(customer, return_url=return_url)
+        return await Selling(self._asking(), self._shelf).portal(customer, return_url=return_url)
 
     async def cancel(
         self, subscription: str, *, at: Literal["period_end", "now"], now: datetime
     ) -> list[Fact]:
         """Cancels, and says how it stands then (B3, B4). Raises ProviderError."""
-        return await Managing(self._asking(), self._prices).cancel(subscription, at, now)
+        return await Managing(self._asking(), self._shelf).cancel(subscription, at, now)
 
     async def resume(self, subscription: str, *, now: datetime) -> list[Fact]:
         """Undoes a cancellation, ends a pause (B3, B11). Raises ProviderError."""
-        return await Managing(self._asking(), self._prices).resume(subscription, now)
+        return await Managing(self._asking(), self._shelf).resume(subscription, now)
 
     async def pause(self, subscription: str, *, now: datetime) -> list[Fact]:
         """Stops collecting (B11). Raises ProviderError."""
-        return await Managing(self._asking(), self._prices).pause(subscription, now)
+        return await Managing(self._asking(), self._shelf).pause(subscription, now)
 
     async def change(
         self, subscription: str, *, price: str, now: datetime, settled: bool = False
     ) -> list[Fact]:
         """Changes plan or interval (B5). Raises ProviderError."""
-        return await Managing(self._asking(), self._prices).change(subscription, price, now, settled)
+        return await Managing(self._asking(), self._shelf).change(subscription, price, now, settled)
 
     async def buy(self, buyer: Buyer, item: Item, *, amount: int, currency: str, reference: str) -> Purchase:
         """Buys off-session with the card on file (P4). Raises ProviderError where it isn't known how it
         went: the same reference can be asked again."""
-        selling = Selling(self._asking(buyer.test), self._prices)
+        selling = Selling(self._asking(buyer.test), self._shelf)
         return await selling.buy(buyer, item, amount=amount, currency=currency, reference=reference)
 
     async def hasten(self, notice: Notice, body: bytes) -> None:
@@ -128,7 +128,7 @@ class Stripe:
         held = invoice.get("status") != "draft" or invoice.get("auto_advance") is False
         reference = ref(invoice)
         if reference is not None and not held and invoice.get("billing_reason") == "subscription_cycle":
-            await Managing(self._asking(), self._prices).finalize(reference)
+            await Managing(self._asking(), self._shelf).finalize(reference)
 
     async def close(self) -> None:
         """Lets go of connections."""

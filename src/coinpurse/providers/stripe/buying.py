@@ -7,9 +7,9 @@ from typing import Any
 
 from coinpurse.domain.facts import Purchase
 from coinpurse.domain.ports import Buyer, Item, Opened, ProviderError
+from coinpurse.providers.shelf import Shelf, on_sale
 from coinpurse.providers.stripe import facts
 from coinpurse.providers.stripe.asking import Api, Declined
-from coinpurse.providers.stripe.prices import Prices, sold
 from coinpurse.providers.stripe.reading import Json, at, dig, listed, ref
 
 #: The languages of Stripe's pages; any other is refused by Stripe, so `auto` stands for it.
@@ -23,8 +23,8 @@ _LOCALES = frozenset(_TAGS.split())
 class Selling:
     """What is sold, with the customers and checkouts that it takes."""
 
-    def __init__(self, api: Api, prices: Prices) -> None:
-        self._api, self._prices = api, prices
+    def __init__(self, api: Api, shelf: Shelf) -> None:
+        self._api, self._shelf = api, shelf
 
     async def check_out(
         self, buyer: Buyer, item: Item, *, reference: str, success_url: str, cancel_url: str
@@ -37,7 +37,7 @@ class Selling:
             "mode": "subscription" if item.plan else "payment",
             "customer": customer,
             "client_reference_id": buyer.account if len(buyer.account) <= 200 else None,
-            "line_items": [{"price": sold(item.price), "quantity": item.quantity}],
+            "line_items": [{"price": on_sale(item.price), "quantity": item.quantity}],
             "success_url": success_url,
             "cancel_url": cancel_url,
             "locale": _locale(buyer.locale),
@@ -85,7 +85,7 @@ class Selling:
             intent = await self._bought_before(error, buyer, reference)
         if ref(intent) is None:
             return _failed(buyer, item, amount, currency, reference)
-        return facts.top_up(self._prices, {"metadata": metadata, **intent})
+        return facts.top_up(self._shelf, {"metadata": metadata, **intent})
 
     async def _bought_before(self, error: ProviderError, buyer: Buyer, reference: str) -> Json:
         """Another card is on file than when this purchase was first asked for: Stripe refuses the key,

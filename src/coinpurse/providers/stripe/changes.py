@@ -8,11 +8,11 @@ from typing import Any
 
 from coinpurse.domain.facts import Fact
 from coinpurse.domain.ports import Found, NotOurs, NotYet
+from coinpurse.providers.shelf import Shelf
 from coinpurse.providers.stripe import facts
 from coinpurse.providers.stripe.asked import Asked
 from coinpurse.providers.stripe.asking import PAGE, Api
 from coinpurse.providers.stripe.events import link
-from coinpurse.providers.stripe.prices import Prices
 from coinpurse.providers.stripe.reading import Json, at, dig, listed, ref, subscription_of
 
 #: Stripe began in 2010: nothing is older.
@@ -36,8 +36,8 @@ class _Kind:
 class Finding:
     """What happened in `[since, until)`, group by group."""
 
-    def __init__(self, api: Api, prices: Prices, since: datetime, until: datetime) -> None:
-        self._api, self._prices = api, prices
+    def __init__(self, api: Api, shelf: Shelf, since: datetime, until: datetime) -> None:
+        self._api, self._shelf = api, shelf
         self._since, self._until = since, until
         self._asked = Asked(api, until)
 
@@ -72,14 +72,14 @@ class Finding:
         ended = at(thing.get("ended_at"))
         if ended is not None and ended < self._since:
             return []
-        return [facts.standing(self._prices, thing, as_of=self._asked.as_of, rank=self._asked.rank)]
+        return [facts.standing(self._shelf, thing, as_of=self._asked.as_of, rank=self._asked.rank)]
 
     async def invoice(self, thing: Json) -> Sequence[Fact]:
         """What was paid within the time, by the instant of the payment."""
         paid_at = at(dig(thing, "status_transitions", "paid_at")) or at(thing.get("created"))
         if subscription_of(thing) is None or paid_at is None or not self._since <= paid_at < self._until:
             return []
-        return [*facts.paid(self._prices, thing), *facts.change_paid(self._prices, thing)]
+        return [*facts.paid(self._shelf, thing), *facts.change_paid(self._shelf, thing)]
 
     async def checkout(self, thing: Json) -> Sequence[Fact]:
         """What a finished checkout sold; one by subscription only links, its invoice sells."""
@@ -87,11 +87,11 @@ class Finding:
             return link(thing)
         if thing.get("mode") != "payment" or thing.get("status") == "open":
             return []
-        return facts.purchases(self._prices, thing, facts.session_state(thing))
+        return facts.purchases(self._shelf, thing, facts.session_state(thing))
 
     async def top_up(self, thing: Json) -> Sequence[Fact]:
         """An automatic top-up."""
-        return [facts.top_up(self._prices, thing)] if facts.is_top_up(thing) else []
+        return [facts.top_up(self._shelf, thing)] if facts.is_top_up(thing) else []
 
     async def refund(self, thing: Json) -> Sequence[Fact]:
         """All refunds of that payment, in sum."""

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from coinpurse.domain.facts import Fact, Linked, PaidWith, PurchaseState, Returned
 from coinpurse.domain.ports import NotOurs, NotYet
+from coinpurse.providers.shelf import Shelf
 from coinpurse.providers.stripe import facts
-from coinpurse.providers.stripe.prices import Prices
 from coinpurse.providers.stripe.reading import (
     Json,
     account_of,
@@ -114,9 +114,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One event being read: the catalog's prices, and where its objects come from."""
+    """One event being read: what the catalog sells, and where its objects come from."""
 
-    prices: Prices
+    shelf: Shelf
     source: Source
     event: Event
 
@@ -133,7 +133,7 @@ class Reading:
 
     def _standing(self, subscription: Json, *, account: str | None = None, pending: bool = False) -> Fact:
         return facts.standing(
-            self.prices,
+            self.shelf,
             subscription,
             as_of=self.source.as_of,
             rank=self.source.rank,
@@ -168,7 +168,7 @@ class Reading:
             raise NotOurs("The invoice belongs to no subscription.")
         if invoice.get("status") != "paid" and not invoice.get("paid"):
             raise NotOurs(f"The invoice is {invoice.get('status')} by Stripe's word, not paid.")
-        found: list[Fact] = [*facts.paid(self.prices, invoice), *facts.change_paid(self.prices, invoice)]
+        found: list[Fact] = [*facts.paid(self.shelf, invoice), *facts.change_paid(self.shelf, invoice)]
         if not found:
             raise _nothing_in(invoice)
         return found + await self._standing_of(reference)
@@ -184,7 +184,7 @@ class Reading:
             raise NotOurs("The first payment failed: nothing was sold yet.")
         found: list[Fact] = []
         if reason != "subscription_update":
-            found += facts.unpaid(self.prices, invoice)
+            found += facts.unpaid(self.shelf, invoice)
         found += await self._standing_of(reference)
         if not found and reason == "subscription_update":
             raise NotOurs("The payment for a change failed: the change takes effect once it is paid.")
@@ -209,7 +209,7 @@ class Reading:
         session = await self.source.current(self.event.object)
         links = link(session)
         if session.get("mode") == "payment":
-            return [*facts.purchases(self.prices, session, self._session_state(session)), *links]
+            return [*facts.purchases(self.shelf, session, self._session_state(session)), *links]
         if session.get("mode") != "subscription":
             raise NotOurs("The checkout sold nothing: it only took a card.")
         if session.get("status") == "expired" or self.event.type == "checkout.session.expired":
@@ -237,7 +237,7 @@ class Reading:
         intent = await self.source.current(self.event.object)
         if not facts.is_ours(intent) and await self.source.checkout(intent) is not None:
             raise NotOurs("The payment was made in a checkout, which tells of it.")
-        return [facts.top_up(self.prices, intent)]
+        return [facts.top_up(self.shelf, intent)]
 
     async def _refund(self) -> list[Fact]:
         return [await self.source.refunds(self.event.object)]

@@ -17,7 +17,7 @@ from coinpurse.domain.facts import (
     Unpaid,
 )
 from coinpurse.domain.ports import NotOurs, NotYet
-from coinpurse.providers.stripe.prices import PlanPrice, Prices
+from coinpurse.providers.shelf import Offer, Shelf
 from coinpurse.providers.stripe.reading import (
     Json,
     account_of,
@@ -53,7 +53,7 @@ _GONE_REFUNDS = {"failed", "canceled"}
 
 
 def standing(
-    prices: Prices,
+    shelf: Shelf,
     subscription: Json,
     *,
     as_of: datetime,
@@ -69,7 +69,7 @@ def standing(
             f"Stripe calls the subscription {subscription.get('status')!r}, which is not known here."
         )
     account = account_of(subscription) or account
-    meant, quantity, items = _terms(prices, subscription, state, account)
+    meant, quantity, items = _terms(shelf, subscription, state, account)
     ends_at, with_period = _end(subscription, period_end(subscription, items))
     pending = pending or _waits_for_payment(subscription)
     return Standing(
@@ -93,7 +93,7 @@ def standing(
     )
 
 
-def paid(prices: Prices, invoice: Json) -> list[Paid]:
+def paid(shelf: Shelf, invoice: Json) -> list[Paid]:
     """What an invoice's payment covers: one fact for each price and period of a subscription's items.
 
     The key of the money is made of the invoice, the price and the period's start. The line's own id would not
@@ -101,18 +101,18 @@ def paid(prices: Prices, invoice: Json) -> list[Paid]:
     and one item can be spread over several lines (tiers).
     """
     first = invoice.get("billing_reason") == "subscription_create"
-    found = [line for line in listed(invoice.get("lines")) if _counts(prices, line, first)]
+    found = [line for line in listed(invoice.get("lines")) if _counts(shelf, line, first)]
     found.sort(key=_line_key)
     groups = [list(lines) for _, lines in groupby(found, _line_key)]
-    groups = [lines for lines in groups if _costs(prices, lines)]
-    _one_plan(prices, (_price(lines[0]) for lines in groups))
+    groups = [lines for lines in groups if _costs(shelf, lines)]
+    _one_plan(shelf, (_price(lines[0]) for lines in groups))
     amounts = _amounts(invoice, groups)
-    return [_paid(prices, invoice, lines, amount) for lines, amount in zip(groups, amounts, strict=True)]
+    return [_paid(shelf, invoice, lines, amount) for lines, amount in zip(groups, amounts, strict=True)]
 
 
-def change_paid(prices: Prices, invoice: Json) -> list[ChangePaid]:
+def change_paid(shelf: Shelf, invoice: Json) -> list[ChangePaid]:
     """That the invoice of a change was paid, where the change is to or from one of our prices."""
-    known = any(price_of(line) in prices.plans for line in listed(invoice.get("lines")))
+    known = any(price_of(line) in shelf.plans for line in listed(invoice.get("lines")))
     subscription = subscription_of(invoice)
     if invoice.get("billing_reason") != "subscription_update" or not known or subscription is None:
         return []
@@ -126,7 +126,7 @@ def change_paid(prices: Prices, invoice: Json) -> list[ChangePaid]:
     ]
 
 
-def unpaid(prices: Prices, invoice: Json) -> list[Unpaid]:
+def unpaid(shelf: Shelf, invoice: Json) -> list[Unpaid]:
     """The periods that an open invoice would have paid."""
     return [
         Unpaid(
@@ -136,14 +136,14 @@ def unpaid(prices: Prices, invoice: Json) -> list[Unpaid]:
             customer=line.customer,
             account=line.account,
         )
-        for line in paid(prices, invoice)
+        for line in paid(shelf, invoice)
     ]
 
 
-def purchases(prices: Prices, session: Json, state: PurchaseState) -> list[Purchase]:
+def purchases(shelf: Shelf, session: Json, state: PurchaseState) -> list[Purchase]:
     """What was bought at a checkout. The packs are those of its lines, or the one that its metadata names.
     Raises NotOurs, and NotYet for a pack that we named and that the catalog has lost."""
-    packs = _packs(prices, session)
+    packs = _packs(shelf, session)
     if not packs:
         raise NotOurs("The checkout names no pack of the catalog: it sold something else.")
     alone = len(packs) == 1
@@ -186,7 +186,7 @@ def is_ours(intent: Json) -> bool:
     return bool(dig(intent, "metadata", "coinpurse_purchase"))
 
 
-def top_up(prices: Prices, intent: Json) -> Purchase:
+def top_up(shelf: Shelf, intent: Json) -> Purchase:
     """An automatic top-up. The customer is not there: what wants its owner has failed (P4)."""
     state: PurchaseState = "failed"
     if intent.get("status") in ("succeeded", "processing"):
@@ -195,7 +195,7 @@ def top_up(prices: Prices, intent: Json) -> Purchase:
     return Purchase(
         purchase=_id(intent),
         state=state,
-        pack=_known_pack(prices, metadata),
+        pack=_known_pack(shelf, metadata),
         quantity=_quantity(metadata),
         amount=whole(intent.get("amount_received")) or whole(intent.get("amount")),
         currency=intent.get("currency") or "usd",
@@ -237,24 +237,24 @@ def disputed(dispute: Json, payment: str, total: int | None, as_of: datetime) ->
 
 
 def _terms(
-    prices: Prices, subscription: Json, state: StandingState, account: str | None
-) -> tuple[PlanPrice, int, list[Json]]:
+    shelf: Shelf, subscription: Json, state: StandingState, account: str | None
+) -> tuple[Offer, int, list[Json]]:
     """The plan, the quantity, and the items that say so."""
     all_items = listed(subscription.get("items")) or [subscription]
-    items = [item for item in all_items if price_of(item) in prices.plans]
-    _one_plan(prices, map(_price, items))
+    items = [item for item in all_items if price_of(item) in shelf.plans]
+    _one_plan(shelf, map(_price, items))
     if items:
-        return prices.plans[_price(items[0])], sum(whole(item.get("quantity"), 1) for item in items), items
-    if state == "ended" and account is not None and prices.known_plans:
+        return shelf.plans[_price(items[0])], sum(whole(item.get("quantity"), 1) for item in items), items
+    if state == "ended" and account is not None and shelf.known_plans:
         # One of ours that was moved to a price unknown to us, and ended: that must end it here too.
         plan = dig(subscription, "metadata", "coinpurse_plan")
-        known = plan if plan in prices.known_plans else prices.known_plans[0]
-        return PlanPrice(known, "month", 0, False), 1, []
+        known = plan if plan in shelf.known_plans else shelf.known_plans[0]
+        return Offer(known, "month", 0, False), 1, []
     raise NotOurs(f"The catalog has none of the subscription's prices ({_names(all_items)}).")
 
 
-def _one_plan(prices: Prices, found: Iterable[str]) -> None:
-    meant = {(known.plan, known.interval) for known in map(prices.plans.__getitem__, found)}
+def _one_plan(shelf: Shelf, found: Iterable[str]) -> None:
+    meant = {(known.plan, known.interval) for known in map(shelf.plans.__getitem__, found)}
     if len(meant) > 1:
         plans = ", ".join(sorted(f"{plan} by the {interval}" for plan, interval in meant))
         raise NotYet(
@@ -280,20 +280,20 @@ def _waits_for_payment(subscription: Json) -> bool:
     return bool(subscription.get("pending_update")) or unpaid_change
 
 
-def _counts(prices: Prices, line: Json, first: bool) -> bool:
+def _counts(shelf: Shelf, line: Json, first: bool) -> bool:
     """Whether a line is for a period of one of our plans.
 
     A proration isn't (B6), except on a subscription's very first invoice, where nothing came before that
     could be settled: there it is the stretch up to the billing day.
     """
-    return _price(line) in prices.plans and is_item_line(line) and (first or not is_proration(line))
+    return _price(line) in shelf.plans and is_item_line(line) and (first or not is_proration(line))
 
 
-def _costs(prices: Prices, lines: list[Json]) -> bool:
+def _costs(shelf: Shelf, lines: list[Json]) -> bool:
     """Whether a period was sold, rather than given as a trial, whose line is of nothing (B8). With a coupon
     of 100 % a line keeps its amount; a free plan's price is nothing."""
     amount = sum(whole(line.get("amount")) for line in lines)
-    return amount > 0 or (amount == 0 and prices.plans[_price(lines[0])].free)
+    return amount > 0 or (amount == 0 and shelf.plans[_price(lines[0])].free)
 
 
 def _line_key(line: Json) -> tuple[str, int, int]:
@@ -309,9 +309,9 @@ def _amounts(invoice: Json, groups: list[list[Json]]) -> list[int]:
     return amounts
 
 
-def _paid(prices: Prices, invoice: Json, lines: list[Json], amount: int) -> Paid:
+def _paid(shelf: Shelf, invoice: Json, lines: list[Json], amount: int) -> Paid:
     price, start, end = _line_key(lines[0])
-    meant = prices.plans[price]
+    meant = shelf.plans[price]
     item = dig(lines[0], "parent", "subscription_item_details", "subscription")
     subscription = ref(item) or ref(lines[0].get("subscription")) or subscription_of(invoice)
     begins, ends = at(start), at(end)
@@ -334,9 +334,9 @@ def _paid(prices: Prices, invoice: Json, lines: list[Json], amount: int) -> Paid
     )
 
 
-def _packs(prices: Prices, session: Json) -> dict[str, tuple[int, int]]:
+def _packs(shelf: Shelf, session: Json) -> dict[str, tuple[int, int]]:
     """Pack -> quantity and money, of a checkout's lines; without lines, what its metadata names."""
-    lines = sorted(_pack_lines(prices, session), key=itemgetter(0))
+    lines = sorted(_pack_lines(shelf, session), key=itemgetter(0))
     packs = {
         pack: (sum(quantity for _, quantity, _ in group), sum(amount for *_, amount in group))
         for pack, group in ((pack, list(group)) for pack, group in groupby(lines, itemgetter(0)))
@@ -344,18 +344,18 @@ def _packs(prices: Prices, session: Json) -> dict[str, tuple[int, int]]:
     metadata = session.get("metadata") or {}
     if packs or not metadata.get("coinpurse_pack"):
         return packs
-    return {_known_pack(prices, metadata): (_quantity(metadata), whole(session.get("amount_total")))}
+    return {_known_pack(shelf, metadata): (_quantity(metadata), whole(session.get("amount_total")))}
 
 
-def _pack_lines(prices: Prices, session: Json) -> Iterator[tuple[str, int, int]]:
+def _pack_lines(shelf: Shelf, session: Json) -> Iterator[tuple[str, int, int]]:
     for line in listed(session.get("line_items")):
-        if pack := prices.packs.get(price_of(line) or ""):
+        if pack := shelf.packs.get(price_of(line) or ""):
             yield pack, whole(line.get("quantity"), 1), whole(line.get("amount_total"))
 
 
-def _known_pack(prices: Prices, metadata: Mapping[str, Any]) -> str:
+def _known_pack(shelf: Shelf, metadata: Mapping[str, Any]) -> str:
     pack = str(metadata["coinpurse_pack"])
-    if pack not in prices.known_packs:
+    if pack not in shelf.known_packs:
         raise NotYet(f"The catalog has no pack {pack!r}, which was sold: put it back, and try again.")
     return pack
 

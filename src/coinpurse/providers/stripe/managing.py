@@ -6,18 +6,18 @@ from typing import Any, Literal
 
 from coinpurse.domain.facts import Fact
 from coinpurse.domain.ports import NotOurs, NotYet, ProviderError
+from coinpurse.providers.shelf import Shelf, on_sale
 from coinpurse.providers.stripe import facts
 from coinpurse.providers.stripe.asked import Asked
 from coinpurse.providers.stripe.asking import Api
-from coinpurse.providers.stripe.prices import Prices, sold
 from coinpurse.providers.stripe.reading import Json, listed, price_of, ref
 
 
 class Managing:
     """Acts on subscriptions, each answered by how the subscription stands then."""
 
-    def __init__(self, api: Api, prices: Prices) -> None:
-        self._api, self._prices = api, prices
+    def __init__(self, api: Api, shelf: Shelf) -> None:
+        self._api, self._shelf = api, shelf
 
     async def cancel(self, reference: str, at: Literal["period_end", "now"], now: datetime) -> list[Fact]:
         """Cancels at the end of what is paid, or now. Where it has ended already, that is the answer."""
@@ -58,8 +58,8 @@ class Managing:
         asked = Asked(self._api, now)
         subscription = await asked.get("subscription", reference)
         item = self._plan_item(subscription)
-        items = [{"id": ref(item), "price": sold(price), "quantity": item.get("quantity", 1)}]
-        settling = _NOTHING if settled else self._settling(item, sold(price))
+        items = [{"id": ref(item), "price": on_sale(price), "quantity": item.get("quantity", 1)}]
+        settling = _NOTHING if settled else self._settling(item, on_sale(price))
         await self._api.post(_path(reference), items=items, **settling)
         return await self._standing(asked, reference)
 
@@ -80,14 +80,14 @@ class Managing:
         without proration, for the running period's credits stay (`downgrade = "at_renewal"`), and their
         money with them.
         """
-        old, new = self._prices.plans.get(price_of(item) or ""), self._prices.plans.get(price)
+        old, new = self._shelf.plans.get(price_of(item) or ""), self._shelf.plans.get(price)
         if old and new and old.interval == new.interval and new.credits <= old.credits:
             return _NOTHING
         return {"proration_behavior": "always_invoice", "payment_behavior": "pending_if_incomplete"}
 
     def _plan_item(self, subscription: Json) -> Json:
         items = listed(subscription.get("items"))
-        ours = [item for item in items if price_of(item) in self._prices.plans]
+        ours = [item for item in items if price_of(item) in self._shelf.plans]
         found = ours or items
         if len(found) != 1:
             detail = f"The subscription has {len(found)} items that could be changed. Change it at Stripe."
@@ -99,7 +99,7 @@ class Managing:
         later counts more."""
         subscription = await asked.get("subscription", reference)
         try:
-            return [facts.standing(self._prices, subscription, as_of=asked.as_of, rank=asked.rank)]
+            return [facts.standing(self._shelf, subscription, as_of=asked.as_of, rank=asked.rank)]
         except (NotOurs, NotYet) as error:
             raise ProviderError(str(error), passing=False) from error
 
