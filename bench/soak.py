@@ -22,7 +22,7 @@ from coinpurse.wiring import open_context
 
 CONNECTIONS = 64
 SHARE = 0.8
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 60.0
 TICK = 0.005
 BACKENDS = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE backend_type = 'client backend'"
 #: What may be more at the end than in the beginning: half of the latency, a tenth of the memory.
@@ -31,11 +31,13 @@ MORE_LATENCY, MORE_MEMORY = 1.5, 1.1
 
 @dataclass
 class Minute:
-    """What one minute was like: latencies in milliseconds, from when a request was due; memory in MB."""
+    """What one minute was like: latencies in milliseconds, from when a request was due; microseconds of the
+    server's processor time for each; memory in MB."""
 
     answered: int
     p50: float
     p99: float
+    cost: float
     memory: float
     backends: int
 
@@ -58,26 +60,31 @@ async def main() -> int:
 
 
 async def _soak(ctx: Context, server: Server, minutes: float) -> list[Minute]:
-    answered, spent, _ = await load(server.port, lambda: _some(server), CONNECTIONS, LIMIT_SECONDS)
-    rate = SHARE * answered / spent
-    print(f"the limit is {answered / spent:,.0f} a second; soaking at {rate:,.0f}", flush=True)
-    print("minute  answered   p50 ms   p99 ms  memory MB  connections", flush=True)
+    limit = await _limit(server)
+    print(f"the limit is {limit:,.0f} a second; soaking at {SHARE * limit:,.0f}", flush=True)
+    print("minute  answered   p50 ms   p99 ms  µs each  memory MB  connections", flush=True)
     found = []
     for number in range(max(1, round(minutes))):
-        took = await _at_a_rate(server, rate, min(60.0, minutes * 60))
-        backends = (await ctx.db.rows(BACKENDS))[0]["n"]
-        took.sort()
+        used = _used(server)
+        took = sorted(await _at_a_rate(server, SHARE * limit, min(60.0, minutes * 60)))
         one = Minute(
-            len(took),
-            took[len(took) // 2] * 1e3,
-            took[len(took) * 99 // 100] * 1e3,
-            _memory(server),
-            backends,
+            answered=len(took),
+            p50=took[len(took) // 2] * 1e3,
+            p99=took[len(took) * 99 // 100] * 1e3,
+            cost=(_used(server) - used) / len(took) * 1e6,
+            memory=_memory(server),
+            backends=(await ctx.db.rows(BACKENDS))[0]["n"],
         )
         found.append(one)
-        latency = f"{one.p50:8.1f} {one.p99:8.1f}"
-        print(f"{number + 1:6} {one.answered:9,} {latency} {one.memory:10.1f} {backends:12}", flush=True)
+        latency = f"{one.p50:8.1f} {one.p99:8.1f} {one.cost:8.0f}"
+        print(f"{number + 1:6} {one.answered:9,} {latency} {one.memory:10.1f} {one.backends:12}", flush=True)
+    print(f"the limit afterwards is {await _limit(server):,.0f} a second", flush=True)
     return found
+
+
+async def _limit(server: Server) -> float:
+    answered, spent, _ = await load(server.port, lambda: _some(server), CONNECTIONS, LIMIT_SECONDS)
+    return answered / spent
 
 
 def _some(server: Server) -> bytes:
@@ -112,8 +119,16 @@ async def _at_a_rate(server: Server, per_second: float, seconds: float) -> list[
 
 
 def _memory(server: Server) -> float:
+    return sum(each.memory_info().rss for each in _processes(server)) / 1e6
+
+
+def _used(server: Server) -> float:
+    return sum(sum(each.cpu_times()[:2]) for each in _processes(server))
+
+
+def _processes(server: Server) -> list[psutil.Process]:
     process = psutil.Process(server.pid)
-    return sum(each.memory_info().rss for each in (process, *process.children(recursive=True))) / 1e6
+    return [process, *process.children(recursive=True)]
 
 
 def _verdict(minutes: list[Minute]) -> bool:
@@ -124,6 +139,7 @@ def _verdict(minutes: list[Minute]) -> bool:
     for what, more in (
         ("p50", MORE_LATENCY),
         ("p99", MORE_LATENCY),
+        ("cost", MORE_LATENCY),
         ("memory", MORE_MEMORY),
         ("backends", 1.0),
     ):

@@ -47,6 +47,11 @@ HOT_PATH = [
         "api/test_charges.py::test_a_batch_can_be_repeated",
     ),
     Mutant(
+        "what a half of a batch failed with isn't told", "store/spending.py",
+        "return [found] * len(requests)", "return [None] * len(requests)",
+        "store/test_spending.py::test_s8_where_one_half_of_a_list_fails_the_other_is_answered",
+    ),
+    Mutant(
         "replays of a batch are mixed up", SQL + "22_answer.sql",
         "AS asked(account, act, n) ORDER BY asked.n", "AS asked(account, act, n) ORDER BY asked.n DESC",
         "api/test_charges.py::test_a_batch_can_be_repeated",

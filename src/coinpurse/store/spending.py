@@ -1,6 +1,7 @@
 """The hot path: charges and holds that wait at the same time travel together in one call of `spend_many`."""
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import accumulate, groupby
@@ -27,6 +28,10 @@ SPEND_MANY = "SELECT * FROM coinpurse.spend_many(%s, %s, %s, %s, %s, %s, %s, %s,
 #: On how many connections requests are looked at by themselves, several accounts at a time; the others are
 #: left for everything else.
 ALONE = 4
+
+#: From how many requests on they are sent in two halves, and how many statements may be on their way in each:
+#: one that PostgreSQL is at work on, one that is there when it is done.
+WORTH_PARTING, UNDER_WAY = 200, 2
 
 Row = tuple[Any, ...]
 Raw = Mapping[str, Any]
@@ -57,12 +62,13 @@ class Spending:
         self._db = db
         self._terms = terms
         self._top_up_url = top_up_url
-        self._single = Coalescer(self.many)
+        self._single = Coalescer(self.many), Coalescer(self.many)
         self._alone = asyncio.Semaphore(ALONE)
+        self._halves = asyncio.Semaphore(UNDER_WAY), asyncio.Semaphore(UNDER_WAY)
 
     async def one(self, request: Request) -> Charge | Hold:
         """Makes one charge or hold. Raises what is refused (S4, S8)."""
-        outcome = await self._single.submit(request)
+        outcome = await self._single[half_of(request.digest)].submit(request)
         if isinstance(outcome, CoinpurseError):
             raise outcome
         return outcome
@@ -95,9 +101,27 @@ class Spending:
             first.setdefault(request.digest.bytes + request.key, number)
         # Sorted by account, each account's own in their order.
         turns = [first[name] for name in sorted(first, key=_account_of)]
-        outcomes = await self._up_to_now([requests[number] for number in turns])
+        outcomes = await self._in_halves([requests[number] for number in turns])
         found = dict(zip(turns, outcomes, strict=True))
         return [found.get(number) for number in range(len(requests))]
+
+    async def _in_halves(self, requests: Sequence[Request]) -> list[Outcome | None]:
+        """Many go in two statements that have no account in common: PostgreSQL works on both at once, where
+        lists that come at the same time would wait for one another's accounts. Where only one half fails,
+        that is the answer to its requests."""
+        middle = bisect_left(requests, 1, key=lambda request: half_of(request.digest))
+        if len(requests) < WORTH_PARTING or not 0 < middle < len(requests):
+            return await self._up_to_now(requests)
+
+        async def half(turn: asyncio.Semaphore, some: Sequence[Request]) -> list[Outcome | None]:
+            async with turn:
+                return await self._up_to_now(some)
+
+        parts = requests[:middle], requests[middle:]
+        first, second = await asyncio.gather(*map(half, self._halves, parts), return_exceptions=True)
+        if isinstance(first, BaseException) and isinstance(second, BaseException):
+            raise first
+        return [*_answered(parts[0], first), *_answered(parts[1], second)]
 
     async def _up_to_now(self, requests: Sequence[Request]) -> list[Outcome | None]:
         """Those that stood beside a used key are sent once more without it, and those whose account is due,
@@ -193,8 +217,24 @@ def _shaped(request: Request, raw: Any, replayed: bool) -> Charge | Hold:
     return shape(request.account, raw, replayed=replayed)
 
 
+def _answered(
+    requests: Sequence[Request], found: list[Outcome | None] | BaseException
+) -> list[Outcome | None]:
+    """What became of one half, where the other may have been made: its own refusal answers each."""
+    if isinstance(found, CoinpurseError):
+        return [found] * len(requests)
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
 def _account_of(name: bytes) -> bytes:
     return name[:16]
+
+
+def half_of(digest: UUID) -> int:
+    """In which half of all accounts one is: 0 or 1."""
+    return digest.int >> 127
 
 
 def columns(requests: Sequence[Request]) -> Row:
