@@ -13,7 +13,7 @@ from coinpurse.store.db import Database
 from coinpurse.store.refusals import refusal
 from coinpurse.store.renewing import renew
 from coinpurse.store.shapes import Terms
-from coinpurse.store.spending import Row, half_of, row_taken
+from coinpurse.store.spending import Row, row_taken
 from coinpurse.store.terms import KnownTerms, Version
 
 CAPTURE_MANY = "SELECT * FROM coinpurse.capture_many(%s, %s, %s, %s, %s)"
@@ -40,12 +40,13 @@ class Captures:
         self._db = db
         self._terms = terms
         self._top_up_url = top_up_url
-        self._whole = Coalescer(self._many), Coalescer(self._many)
+        self._whole = Coalescer(self._many)
 
     async def one(self, capture: Capture) -> Hold:
         """Captures a hold. Raises what is refused (H2, H3)."""
-        together = self._whole[half_of(capture.digest)]
-        outcome = await (self._carefully(capture) if capture.amount is not None else together.submit(capture))
+        outcome = await (
+            self._carefully(capture) if capture.amount is not None else self._whole.submit(capture)
+        )
         if isinstance(outcome, CoinpurseError):
             raise outcome
         return outcome

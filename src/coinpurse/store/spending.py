@@ -62,13 +62,13 @@ class Spending:
         self._db = db
         self._terms = terms
         self._top_up_url = top_up_url
-        self._single = Coalescer(self.many), Coalescer(self.many)
+        self._single = Coalescer(self.many)
         self._alone = asyncio.Semaphore(ALONE)
         self._halves = asyncio.Semaphore(UNDER_WAY), asyncio.Semaphore(UNDER_WAY)
 
     async def one(self, request: Request) -> Charge | Hold:
         """Makes one charge or hold. Raises what is refused (S4, S8)."""
-        outcome = await self._single[half_of(request.digest)].submit(request)
+        outcome = await self._single.submit(request)
         if isinstance(outcome, CoinpurseError):
             raise outcome
         return outcome
@@ -109,7 +109,7 @@ class Spending:
         """Many go in two statements that have no account in common: PostgreSQL works on both at once, where
         lists that come at the same time would wait for one another's accounts. Where only one half fails,
         that is the answer to its requests."""
-        middle = bisect_left(requests, 1, key=lambda request: half_of(request.digest))
+        middle = bisect_left(requests, 1, key=_half_of)
         if len(requests) < WORTH_PARTING or not 0 < middle < len(requests):
             return await self._up_to_now(requests)
 
@@ -232,9 +232,8 @@ def _account_of(name: bytes) -> bytes:
     return name[:16]
 
 
-def half_of(digest: UUID) -> int:
-    """In which half of all accounts one is: 0 or 1."""
-    return digest.int >> 127
+def _half_of(request: Request) -> int:
+    return request.digest.int >> 127
 
 
 def columns(requests: Sequence[Request]) -> Row:

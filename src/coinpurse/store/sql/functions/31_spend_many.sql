@@ -13,6 +13,8 @@
 -- One statement, so that its first deed on each account is a write in the eyes of a sharded cluster; each account's row is locked
 -- before its requests are looked at, and once however many they are: a row that a rival has changed meanwhile is read again, which costs
 -- as much as ten charges. A key that a rival transaction is using this very moment ends in a unique violation: the caller repeats.
+-- Plans are kept, and are made when the tables may be small, so none may be good for small tables only: what looks into a table does so by account, in
+-- a subquery with OFFSET 0, which stays one, or by `= ANY (ARRAY[x])` and `BETWEEN x AND x`, for which there is no other join than by index.
 -- What costs is the carrying of columns from step to step. So nothing is summed up here that the caller can sum up, and only what isn't plain, or
 -- isn't paid by the account's first grant alone, goes through `mixed`. What a step filters by stands first in the one before it.
 CREATE OR REPLACE FUNCTION spend_many(
@@ -40,7 +42,7 @@ BEGIN
   ), used AS MATERIALIZED (
     SELECT DISTINCT ON (r.request) r.request, r.account, k.fingerprint, k.act
       FROM unnest(p_account, p_key) WITH ORDINALITY AS r(account, key, request)
-      JOIN keys k ON k.account = r.account AND k.key = r.key AND k.slot IN (slot_now, slot_before)
+     CROSS JOIN LATERAL (SELECT * FROM keys WHERE keys.account = r.account AND keys.key = r.key AND keys.slot IN (slot_now, slot_before) OFFSET 0) k
      ORDER BY r.request, k.act DESC
   ), asked AS MATERIALIZED ( -- a full join can't be a nested loop, which the plan, made as for ten requests, would have for a thousand
     SELECT settled AND r.total <= l.monthly + l.other + l.addon AND l.due_at > l.at AND NOT mixed_up AS ok,
@@ -125,7 +127,7 @@ BEGIN
           FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.act OFFSET 0) l
      -- No condition on the wallet's own numbers: it would be put to the row as it was before a rival committed, and lose the update.
      -- The fence is the ledger's key (account, act).
-     WHERE l.ok AND l.last AND w.account = l.account
+     WHERE l.ok AND l.last AND w.account = ANY (ARRAY[l.account])
     RETURNING w.account
   ), told AS MATERIALIZED ( -- what post() does for all other acts; where nobody listens, the rows are not even looked at. All by index: a
                             -- scan that can't be avoided makes the plan look so dear that PostgreSQL up to 17 compiles it (2 s)

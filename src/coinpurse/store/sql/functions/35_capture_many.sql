@@ -1,6 +1,6 @@
 -- Spends many holds, each whole: what nearly every capture is. Requests come as for `spend_many`, each hold once. Answers `done`,
 -- or, where nothing was done, `due` (as `spend_many`) or `unsure`, and `capture` must look: a hold that is closed, a key that was used. The hold's row is locked after
--- its account's: a rival that closed it meanwhile has taken it away.
+-- its account's: a rival that closed it meanwhile has taken it away. Tables are looked into as in `spend_many`.
 CREATE OR REPLACE FUNCTION capture_many(
   p_account uuid[], p_hold bigint[], p_key uuid[], p_fingerprint bigint[], p_actor text[]
 ) RETURNS TABLE (
@@ -24,18 +24,18 @@ BEGIN
            made.at AS made_at, made.amount, made.grants, made.amounts, made.moves, made.operation, made.quantity, made.details,
            part.kinds, part.monthly AS from_monthly, part.other AS from_other, part.addon AS from_addon,
            h.hold IS NOT NULL AND w.due_at > coalesce(w.clock, greatest(w.at, clock_timestamp()))
-             AND NOT EXISTS (SELECT FROM keys k WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, (slot_now + 2) % 3)) AS ok
+             AND NOT EXISTS (SELECT FROM keys k WHERE k.account = w.account AND k.key = r.key AND k.slot IN (slot_now, (slot_now + 2) % 3) OFFSET 0) AS ok
       FROM unnest(p_account, p_hold, p_key, p_fingerprint, p_actor) WITH ORDINALITY AS r(account, hold, key, fingerprint, actor, request)
       FULL JOIN locked w ON w.account = r.account
       LEFT JOIN LATERAL (SELECT holds.hold FROM holds WHERE holds.account = w.account AND holds.hold = r.hold FOR UPDATE) h ON true
-      LEFT JOIN acts made ON made.account = r.account AND made.act = h.hold
+      LEFT JOIN LATERAL (SELECT * FROM acts WHERE acts.account = r.account AND acts.act = h.hold OFFSET 0) made ON true
       LEFT JOIN LATERAL (
         SELECT string_agg(left(g.kind, 1), '' ORDER BY e.n) AS kinds,
                coalesce(sum(e.amount) FILTER (WHERE g.kind = 'monthly'), 0) AS monthly,
                coalesce(sum(e.amount) FILTER (WHERE g.kind IN ('promo', 'compensation')), 0) AS other,
                coalesce(sum(e.amount) FILTER (WHERE g.kind = 'addon'), 0) AS addon
           FROM unnest(made.grants, made.amounts) WITH ORDINALITY AS e("grant", amount, n)
-          JOIN grants g ON g.account = made.account AND g."grant" = e."grant"
+         CROSS JOIN LATERAL (SELECT kind FROM grants WHERE grants.account = made.account AND grants."grant" = e."grant" OFFSET 0) g
       ) part ON true
   ), counted AS ( -- narrow, since what is carried through a window is what costs
     SELECT a.request, count(*) OVER so_far AS nth, (sum(length(a.moves)) OVER so_far)::bigint AS entries, (sum(a.from_monthly) OVER so_far)::bigint AS monthly,
@@ -62,12 +62,12 @@ BEGIN
     INSERT INTO keys (account, slot, key, fingerprint, act)
     SELECT d.account, slot_now, d.key, d.fingerprint, d.new_act FROM done d WHERE d.ok
   ), closed AS (
-    DELETE FROM holds h USING done d WHERE d.ok AND h.account = d.account AND h.hold = d.hold RETURNING h.hold
+    DELETE FROM holds h USING done d WHERE d.ok AND h.account = ANY (ARRAY[d.account]) AND h.hold BETWEEN d.hold AND d.hold RETURNING h.hold
   ), carried AS (
     UPDATE wallets w SET act = l.new_act, sequence = l.new_sequence, at = l.at, chain = l.hash,
            held_monthly = l.new_held_monthly, held_other = l.new_held_other, held_addon = l.new_held_addon
       FROM (SELECT d.*, k.hash FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.new_act OFFSET 0) l
-     WHERE l.ok AND l.hash IS NOT NULL AND w.account = l.account
+     WHERE l.ok AND l.hash IS NOT NULL AND w.account = ANY (ARRAY[l.account])
     RETURNING w.account
   )
   SELECT d.request::int, CASE WHEN d.ok THEN 'done' WHEN d.due_at <= d.at THEN 'due' ELSE 'unsure' END, d.new_act, d.new_sequence, d.at, d.terms,

@@ -18,7 +18,7 @@ END $$;
 -- The next thing that time will do to an account.
 CREATE OR REPLACE FUNCTION due(p_account uuid) RETURNS TABLE (at timestamptz, what text, id bigint) LANGUAGE sql STABLE AS $$
   SELECT * FROM (
-    (SELECT expires_at AS at, 'hold' AS what, hold AS id FROM holds WHERE account = p_account ORDER BY expires_at, hold LIMIT 1)
+    (SELECT expires_at AS at, 'hold' AS what, hold AS id FROM holds WHERE account = p_account AND expires_at > '-infinity' ORDER BY expires_at, hold LIMIT 1)
     UNION ALL
     SELECT next_step(s), 'subscription', subscription FROM subscriptions s WHERE account = p_account AND status <> 'ended'
     UNION ALL

@@ -1,7 +1,7 @@
 -- Begins the next period of many accounts at once: for each whose next thing due is that, and who has nothing frozen, just what `step` would do for it
 -- alone. The others are left as they are, and so is what falls due after it: `enter` sees to that. Answers how many.
 -- Each statement is for all accounts together. The first locks their rows, by a write and in their order; so the others see all that rivals had committed
--- until then, and nobody changes it any more.
+-- until then, and nobody changes it any more. Tables are looked into as in `spend_many`.
 CREATE OR REPLACE FUNCTION renew_many(p_accounts uuid[]) RETURNS int
 LANGUAGE plpgsql SET search_path = coinpurse, pg_temp SET TimeZone = 'UTC' SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -13,7 +13,7 @@ BEGIN
   WITH locked AS (
     UPDATE wallets w SET act = w.act
       FROM (SELECT account FROM wallets WHERE account = ANY (p_accounts) AND due_at <= coalesce(clock, clock_timestamp()) ORDER BY account FOR UPDATE) due
-     WHERE w.account = due.account RETURNING w.account
+     WHERE w.account = ANY (ARRAY[due.account]) RETURNING w.account
   )
   SELECT array_agg(account) INTO these FROM locked;
   IF these IS NULL THEN RETURN 0; END IF;
@@ -22,7 +22,7 @@ BEGIN
     SELECT w.account, w.act + 1 AS act, greatest(w.at, d.at) AS at, n AS s, gives(n) AS gives, p.starts, p.ends
       FROM wallets w
      CROSS JOIN LATERAL due(w.account) d
-      JOIN subscriptions s ON s.account = w.account AND s.subscription = d.id
+      JOIN subscriptions s ON s.account = ANY (ARRAY[w.account]) AND s.subscription = ANY (ARRAY[d.id])
      CROSS JOIN LATERAL next_period(s) n
      CROSS JOIN LATERAL running(n) p
      WHERE w.account = ANY (these) AND w.frozen_monthly = 0 AND d.what = 'subscription' AND d.at <= coalesce(w.clock, clock_timestamp()) AND renews(s, d.at)
@@ -31,14 +31,14 @@ BEGIN
        SET plan = (b.s).plan, months = (b.s).months, allocation = (b.s).allocation, quantity = (b.s).quantity, renewal = (b.s).renewal, grace = (b.s).grace,
            late_after = (b.s).late_after, cap = (b.s).cap, paid_months = (b.s).paid_months, period = (b.s).period, period_state = (b.s).period_state,
            status = (b.s).status, pending = (b.s).pending
-      FROM begun b WHERE s.account = b.account AND s.subscription = (b.s).subscription
+      FROM begun b WHERE s.account = ANY (ARRAY[b.account]) AND s.subscription = ANY (ARRAY[(b.s).subscription])
   ), noted AS (
     INSERT INTO renewals AS r (account, subscription, period_start, period_end, plan, policy, state, changed_at)
     SELECT account, (s).subscription, starts, ends, (s).plan, (s).renewal, (s).period_state, at FROM begun
     ON CONFLICT (account, subscription, period_start) DO UPDATE SET state = excluded.state, unpaid = 0, changed_at = excluded.changed_at WHERE r.state <> excluded.state
   ), lapsed AS (
     UPDATE grants g SET closed = 'expired'
-      FROM begun b WHERE b.gives IS NOT NULL AND g.account = b.account AND g.subscription = (b.s).subscription AND g.closed IS NULL
+      FROM begun b WHERE b.gives IS NOT NULL AND g.account = ANY (ARRAY[b.account]) AND g.subscription = ANY (ARRAY[(b.s).subscription]) AND g.closed IS NULL
   ), given AS (
     INSERT INTO grants (account, "grant", kind, amount, starts_at, expires_at, subscription, source, provisional)
     SELECT account, act, 'monthly', gives, at, ends, (s).subscription, source(s), (s).period_state = 'provisional' FROM begun WHERE gives > 0
@@ -49,7 +49,7 @@ BEGIN
   WITH moved AS MATERIALIZED ( -- what is live and was just closed lapses (x); behind that the new grant, if there is one, is given (g)
     SELECT w.*, w.act + 1 AS new_act, m.of, m.new_at, e.*, terms_of(w.account) AS shown
       FROM unnest(these, of_, at_) AS m(account, of, new_at)
-      JOIN wallets w ON w.account = m.account
+      JOIN wallets w ON w.account = ANY (ARRAY[m.account])
      CROSS JOIN LATERAL (
         SELECT repeat('x', count(l.closed)::int) || repeat('g', count(*) FILTER (WHERE l.fresh)::int) AS moves,
                array_agg(l."grant" ORDER BY l.fresh, l.turn) FILTER (WHERE l.fresh OR l.closed IS NOT NULL) AS grants,
@@ -87,7 +87,7 @@ BEGIN
     UPDATE wallets w
        SET act = d.new_act, sequence = d.sequence + length(d.moves), at = d.new_at, terms = d.new_terms, chain = d.hash, monthly = d.new_monthly,
            live = d.new_live, kinds = d.new_kinds, remaining = d.new_remaining, due_at = coalesce((SELECT n.at FROM due(w.account) n), 'infinity')
-      FROM done d WHERE w.account = d.account
+      FROM done d WHERE w.account = ANY (ARRAY[d.account])
     RETURNING w.account
   )
   SELECT count(*) INTO renewed FROM carried;
