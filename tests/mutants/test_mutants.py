@@ -68,8 +68,8 @@ MUTANTS = [
     ),
     Mutant(
         "S7", SQL + "31_spend_many.sql",
-        "WHERE l.ok AND l.last AND w.account = ANY (ARRAY[l.account])\n",
-        "WHERE l.ok AND l.last AND w.account = ANY (ARRAY[l.account]) AND w.chain IS NOT DISTINCT FROM l.chain\n",
+        "AND l.last AND w.account = ANY (ARRAY[l.account])\n",
+        "AND l.last AND w.account = ANY (ARRAY[l.account]) AND w.chain IS NOT DISTINCT FROM l.chain\n",
         "test_s7_concurrency.py::test_s7_a_batch_waits_for_a_rival_and_then_sees_its_work",
     ),
     Mutant(
