@@ -102,7 +102,7 @@ BEGIN
     SELECT d.account, d.act, d.sequence, d.at, d.kind, d.moves, d.grants, d.amounts, d.amount, d.terms,
            nullif(d.monthly, 0), nullif(d.other, 0), nullif(d.addon, 0), nullif(d.held_monthly, 0), nullif(d.held_other, 0), nullif(d.held_addon, 0),
            nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.details, d.actor, d.hash
-      FROM (SELECT d.*, k.hash FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.act OFFSET 0) d WHERE d.ok
+      FROM (SELECT d.*, k.hash FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.act OFFSET 0) d WHERE d.ok ORDER BY d.request -- so that a page of history is a few pages of the table
   ), remembered AS (
     INSERT INTO keys (account, slot, key, fingerprint, act)
     SELECT d.account, slot_now, d.key, d.fingerprint, d.act FROM done d WHERE d.ok AND d.key IS NOT NULL

@@ -57,7 +57,7 @@ BEGIN
            nullif(d.monthly, 0), nullif(d.other, 0), nullif(d.addon, 0),
            nullif(d.new_held_monthly, 0), nullif(d.new_held_other, 0), nullif(d.new_held_addon, 0),
            nullif(d.frozen_monthly, 0), nullif(d.frozen_other, 0), nullif(d.frozen_addon, 0), d.operation, d.quantity, d.details, d.actor, d.hash
-      FROM (SELECT d.*, k.hash FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.new_act OFFSET 0) d WHERE d.ok
+      FROM (SELECT d.*, k.hash FROM done d FULL JOIN linked k ON k.account = d.account AND k.act = d.new_act OFFSET 0) d WHERE d.ok ORDER BY d.request
   ), remembered AS (
     INSERT INTO keys (account, slot, key, fingerprint, act)
     SELECT d.account, slot_now, d.key, d.fingerprint, d.new_act FROM done d WHERE d.ok
