@@ -2,22 +2,18 @@
 
 import argparse
 import asyncio
-import os
 import random
 import re
-import tempfile
 from pathlib import Path
 from statistics import median
 
 import uvloop
-from ours import WHO, Library
+from ours import NAMED, WHO, Library, opened
 from processes import Meter
 
 from coinpurse.app.context import Context, packed_key
 from coinpurse.domain.ids import account_digest
-from coinpurse.settings import DEFAULT_CATALOG, Settings
 from coinpurse.store.spending import SPEND_MANY, Request, columns
-from coinpurse.wiring import open_context
 
 SQL = Path(__file__).with_name("duties.sql")
 SIZE, BATCHES = 1_000, 3
@@ -37,16 +33,14 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
     users = [f"user_{number}" for number in range(options.accounts)]
-    with tempfile.TemporaryDirectory() as home:
-        url = os.environ.get("COINPURSE_DATABASE_URL")
-        async with open_context(Settings(url, Path(home), DEFAULT_CATALOG)) as ctx:
-            await Library(ctx, users).prepare(plan=False)
-            await _run(ctx, "CREATE SCHEMA duties")
-            for level in LEVELS:
-                await _run(ctx, _sql(level))
-            await _run(ctx, "ANALYZE")
-            for hot in (False, True):
-                await _compare(ctx, users[:1] if hot else users, options.rounds)
+    async with opened(NAMED) as ctx:
+        await Library(ctx, users).prepare(plan=False)
+        await _run(ctx, "CREATE SCHEMA duties")
+        for level in LEVELS:
+            await _run(ctx, _sql(level))
+        await _run(ctx, "ANALYZE")
+        for hot in (False, True):
+            await _compare(ctx, users[:1] if hot else users, options.rounds)
 
 
 async def _run(ctx: Context, text: str) -> None:

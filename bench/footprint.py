@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,11 +13,9 @@ from statistics import median
 import psutil
 import uvloop
 from http_load import load
-from ours import Library, api_key, serving
+from ours import NAMED, Library, api_key, opened, serving
 
 from coinpurse.app.context import Context
-from coinpurse.settings import DEFAULT_CATALOG, Settings
-from coinpurse.wiring import open_context
 
 ROOT = Path(__file__).parent.parent
 BATCHES = 100
@@ -37,13 +34,11 @@ async def main() -> None:
     users = [f"user_{number}" for number in range(options.accounts)]
     print(f"the wheel: {_wheel() / 1e6:.2f} MB")
     print(f"`coinpurse --version`: {median(_timed('--version') for _ in range(5)):.2f} s")
-    with tempfile.TemporaryDirectory() as home:
-        url = os.environ.get("COINPURSE_DATABASE_URL")
-        async with open_context(Settings(url, Path(home), DEFAULT_CATALOG)) as ctx:
-            library, key = Library(ctx, users), await api_key(ctx)
-            await library.prepare()
-            await _server(ctx, key, users, options.seconds)
-            await _writes(ctx, library)
+    async with opened(NAMED) as ctx:
+        library, key = Library(ctx, users), await api_key(ctx)
+        await library.prepare()
+        await _server(ctx, key, users, options.seconds)
+        await _writes(ctx, library)
 
 
 def _wheel() -> int:

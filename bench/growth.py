@@ -2,26 +2,20 @@
 
 import argparse
 import asyncio
-import os
 import random
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import uvloop
 from clones import clone
 from measure import callers
-from ours import WHO, Library
+from ours import NAMED, WHO, Library, opened, renewing
 from processes import Meter
 
-from coinpurse.app import ledger, subscriptions, upkeep, wallets
+from coinpurse.app import ledger, upkeep, wallets
 from coinpurse.app.context import Context
 from coinpurse.app.wallets import ChargeRequest
-from coinpurse.domain.periods import month_start
-from coinpurse.settings import DEFAULT_CATALOG, Settings
-from coinpurse.wiring import open_context
 
 SIZE = """
     SELECT pg_database_size(current_database()) AS disk,
@@ -41,27 +35,23 @@ async def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--settle", type=float, default=60, help="seconds of charges after a checkpoint")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        url = os.environ.get("COINPURSE_DATABASE_URL")
-        async with open_context(Settings(url, Path(home), DEFAULT_CATALOG)) as ctx:
-            print("max_wal_size", *(await ctx.db.tuples(SERVER, []))[0])
-            library, there = Library(ctx, ["template"]), 0
-            await library.prepare()
-            asked = [ChargeRequest("template", 4) for _ in range(options.history)]
-            await wallets.charge_batch(ctx, WHO, asked)
-            for accounts in map(int, options.steps.split(",")):
-                await asyncio.to_thread(clone, ctx.db.conninfo, "template", there, accounts - 1)
-                there = accounts
-                await _soon_due(ctx, accounts)
-                await _Step(ctx, await Meter.on(ctx), accounts).measure(options.seconds, options.settle)
+    async with opened(NAMED) as ctx:
+        print("max_wal_size", *(await ctx.db.tuples(SERVER, []))[0])
+        library, there = Library(ctx, ["template"]), 0
+        await library.prepare()
+        asked = [ChargeRequest("template", 4) for _ in range(options.history)]
+        await wallets.charge_batch(ctx, WHO, asked)
+        for accounts in map(int, options.steps.split(",")):
+            await asyncio.to_thread(clone, ctx.db.conninfo, "template", there, accounts - 1)
+            there = accounts
+            await _soon_due(ctx, accounts)
+            await _Step(ctx, await Meter.on(ctx), accounts).measure(options.seconds, options.settle)
 
 
 async def _soon_due(ctx: Context, step: int) -> None:
     """Accounts whose month ends in a moment."""
     renews, name = datetime.now(UTC) + timedelta(seconds=LEAD), f"due_{step}"
-    await Library(ctx, [name]).prepare(plan=False)
-    start = month_start(renews, -1)
-    await subscriptions.subscribe(ctx, WHO, name, plan="starter", interval="year", starts_at=start)
+    await renewing(ctx, name, renews)
     await asyncio.to_thread(clone, ctx.db.conninfo, name, 0, RENEWING - 1, name)
     await asyncio.sleep(max(0.0, (renews - datetime.now(UTC)).total_seconds()))
 

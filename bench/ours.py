@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from http_load import Server
@@ -19,11 +21,31 @@ from coinpurse.app.context import Context, Who
 from coinpurse.app.keys import create_key
 from coinpurse.app.wallets import ChargeRequest
 from coinpurse.domain.errors import CoinpurseError
+from coinpurse.domain.periods import month_start
+from coinpurse.settings import DEFAULT_CATALOG, Settings
+from coinpurse.wiring import open_context
 
 WHO = Who("bench", False)
 OPERATION = "image.generate"
 PLENTY = 10**12
+#: The address of a database that the caller wants to be used.
+NAMED = os.environ.get("COINPURSE_DATABASE_URL")
 START_SECONDS = 30
+
+
+@asynccontextmanager
+async def opened(url: str | None = None) -> AsyncIterator[Context]:
+    """What the run is on: the database at an address, or an embedded one that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as home:
+        async with open_context(Settings(url, Path(home), DEFAULT_CATALOG)) as ctx:
+            yield ctx
+
+
+async def renewing(ctx: Context, user: str, renews: datetime) -> None:
+    """An account whose month ends at an instant, within a year that is paid."""
+    await Library(ctx, [user]).prepare(plan=False)
+    start = month_start(renews, -1)
+    await subscriptions.subscribe(ctx, WHO, user, plan="starter", interval="year", starts_at=start)
 
 
 class Library:

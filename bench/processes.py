@@ -46,11 +46,11 @@ class Meter:
 
     def read(self) -> "Reading":
         """What was used until now."""
-        servers = [each for one in self._servers for each in (one, *one.children(recursive=True))]
+        servers = [each for one in self._servers for each in family(one)]
         databases = self._postmaster.children() if self._postmaster else []
         return Reading(
-            time.process_time() + sum(_used(each) for each in servers),
-            {each.pid: _used(each) for each in databases},
+            time.process_time() + sum(used(each) for each in servers),
+            {each.pid: used(each) for each in databases},
         )
 
 
@@ -61,7 +61,13 @@ def _postmaster(folder: str) -> psutil.Process | None:
         return None
 
 
-def _used(process: psutil.Process) -> float:
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process and all that it has started."""
+    return [process, *process.children(recursive=True)]
+
+
+def used(process: psutil.Process) -> float:
+    """Seconds of the processor's time that a process has used."""
     try:
         if sys.platform == "linux":  # to the nanosecond; the portable way has hundredths of a second
             return sum(int(path.read_text("ascii").split()[0]) for path in _threads(process.pid)) / 1e9

@@ -4,22 +4,17 @@ charges in the way? See README.md."""
 import argparse
 import asyncio
 import random
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import uvloop
 from clones import clone
 from measure import Run, callers
-from ours import WHO, Library
+from ours import WHO, opened, renewing
 from processes import Meter
 
-from coinpurse.app import subscriptions, upkeep, wallets
+from coinpurse.app import upkeep, wallets
 from coinpurse.app.context import Context
-from coinpurse.domain.periods import month_start
-from coinpurse.settings import DEFAULT_CATALOG, Settings
-from coinpurse.wiring import open_context
 
 
 async def main() -> None:
@@ -28,25 +23,22 @@ async def main() -> None:
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--lead", type=float, default=30, help="seconds for making them, before they renew")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        async with open_context(Settings(None, Path(home), DEFAULT_CATALOG)) as ctx:
-            renews = datetime.now(UTC) + timedelta(seconds=options.lead)
-            await _template(ctx, renews)
-            await asyncio.to_thread(clone, ctx.db.conninfo, "template", 0, options.accounts - 1)
-            print(f"{options.accounts:,} accounts renew at one instant", flush=True)
-            before = await _charging(ctx, options.accounts, 3.0)
-            print(f"charges before: {_figures(before)}", flush=True)
-            await asyncio.sleep(max(0.0, (renews - datetime.now(UTC)).total_seconds()))
-            shown = await wallets.balance(ctx, WHO, "clone_0")
-            has = f"{shown.monthly.available:,} of {shown.monthly.allocation:,} credits"
-            print(f"looked at right after it: {has}")
-            await _sweep(ctx, options.accounts)
+    async with opened() as ctx:
+        renews = datetime.now(UTC) + timedelta(seconds=options.lead)
+        await _template(ctx, renews)
+        await asyncio.to_thread(clone, ctx.db.conninfo, "template", 0, options.accounts - 1)
+        print(f"{options.accounts:,} accounts renew at one instant", flush=True)
+        before = await _charging(ctx, options.accounts, 3.0)
+        print(f"charges before: {_figures(before)}", flush=True)
+        await asyncio.sleep(max(0.0, (renews - datetime.now(UTC)).total_seconds()))
+        shown = await wallets.balance(ctx, WHO, "clone_0")
+        has = f"{shown.monthly.available:,} of {shown.monthly.allocation:,} credits"
+        print(f"looked at right after it: {has}")
+        await _sweep(ctx, options.accounts)
 
 
 async def _template(ctx: Context, renews: datetime) -> None:
-    await Library(ctx, ["template"]).prepare(plan=False)
-    start = month_start(renews, -1)
-    await subscriptions.subscribe(ctx, WHO, "template", plan="starter", interval="year", starts_at=start)
+    await renewing(ctx, "template", renews)
     await wallets.charge(ctx, WHO, "template", amount=400)
 
 

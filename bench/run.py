@@ -2,8 +2,6 @@
 
 import argparse
 import asyncio
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,12 +11,9 @@ from by_hand import ByHand
 from http_load import Server, load
 from measure import Contestant, Run, callers, take_turns
 from others import CreditLedger, Yardsticks
-from ours import Library, api_key, bare, serving
+from ours import NAMED, Library, api_key, bare, opened, serving
 from processes import Meter
 from report import report
-
-from coinpurse.settings import DEFAULT_CATALOG, Settings
-from coinpurse.wiring import open_context
 
 GROUPS = ("hand", "package", "double", "functions", "library", "http")
 
@@ -26,36 +21,34 @@ GROUPS = ("hand", "package", "double", "functions", "library", "http")
 async def main() -> None:
     """Runs the comparison and prints it."""
     options = _options()
-    with tempfile.TemporaryDirectory() as home:
-        settings = Settings(os.environ.get("COINPURSE_DATABASE_URL"), Path(home), DEFAULT_CATALOG)
-        async with open_context(settings) as ctx, AsyncExitStack() as stack:
-            users = [f"user_{number}" for number in range(options.accounts)]
-            library = Library(ctx, users)
-            print(f"making {options.accounts:,} accounts, several times over …", flush=True)
-            await library.prepare()
-            meter = await Meter.on(ctx)
-            contestants: list[Contestant] = []
-            if "hand" in options.only:
-                contestants += await _by_hand(stack, ctx.db.conninfo, users)
-            if {"double", "functions"} & set(options.only):
-                contestants += await _functions(stack, ctx.db.conninfo, options)
-            if "package" in options.only:
-                package = CreditLedger(ctx.db.conninfo, options.accounts, 16)
-                stack.callback(package.close)
-                contestants.append(callers("credit-ledger, 16 threads", package.charge, 16))
-            if "library" in options.only:
-                contestants += _library(library)
-            if "http" in options.only:
-                key = await api_key(ctx)
-                server = stack.enter_context(serving(ctx.db.conninfo, key, users, options.workers))
-                least = stack.enter_context(bare())
-                meter.also(server.pid)
-                meter.also(least.pid)
-                contestants += _http(server)
-                contestants.append(_asked("HTTP, a bare application, 64", least, least.nothing, 64))
-            await ctx.db.work(lambda conn: conn.execute("ANALYZE"))
-            await take_turns(contestants, options.rounds, options.seconds, meter)
-            report(contestants, options)
+    async with opened(NAMED) as ctx, AsyncExitStack() as stack:
+        users = [f"user_{number}" for number in range(options.accounts)]
+        library = Library(ctx, users)
+        print(f"making {options.accounts:,} accounts, several times over …", flush=True)
+        await library.prepare()
+        meter = await Meter.on(ctx)
+        contestants: list[Contestant] = []
+        if "hand" in options.only:
+            contestants += await _by_hand(stack, ctx.db.conninfo, users)
+        if {"double", "functions"} & set(options.only):
+            contestants += await _functions(stack, ctx.db.conninfo, options)
+        if "package" in options.only:
+            package = CreditLedger(ctx.db.conninfo, options.accounts, 16)
+            stack.callback(package.close)
+            contestants.append(callers("credit-ledger, 16 threads", package.charge, 16))
+        if "library" in options.only:
+            contestants += _library(library)
+        if "http" in options.only:
+            key = await api_key(ctx)
+            server = stack.enter_context(serving(ctx.db.conninfo, key, users, options.workers))
+            least = stack.enter_context(bare())
+            meter.also(server.pid)
+            meter.also(least.pid)
+            contestants += _http(server)
+            contestants.append(_asked("HTTP, a bare application, 64", least, least.nothing, 64))
+        await ctx.db.work(lambda conn: conn.execute("ANALYZE"))
+        await take_turns(contestants, options.rounds, options.seconds, meter)
+        report(contestants, options)
 
 
 def _options() -> argparse.Namespace:

@@ -4,21 +4,18 @@ import argparse
 import asyncio
 import random
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 import psutil
 import uvloop
 from http_load import Connection, Server, load
-from ours import Library, api_key, serving
+from ours import Library, api_key, opened, serving
+from processes import family, used
 
 from coinpurse.app.checks import verify
 from coinpurse.app.context import Context
-from coinpurse.settings import DEFAULT_CATALOG, Settings
-from coinpurse.wiring import open_context
 
 CONNECTIONS = 64
 SHARE = 0.8
@@ -49,13 +46,12 @@ async def main() -> int:
     parser.add_argument("--accounts", type=int, default=2_000)
     options = parser.parse_args()
     users = [f"user_{number}" for number in range(options.accounts)]
-    with tempfile.TemporaryDirectory() as home:
-        async with open_context(Settings(None, Path(home), DEFAULT_CATALOG)) as ctx:
-            await Library(ctx, users).prepare()
-            with serving(ctx.db.conninfo, await api_key(ctx), users) as server:
-                minutes = await _soak(ctx, server, options.minutes)
-            problems = await verify(ctx)
-            print(f"the books: {problems or 'right'}")
+    async with opened() as ctx:
+        await Library(ctx, users).prepare()
+        with serving(ctx.db.conninfo, await api_key(ctx), users) as server:
+            minutes = await _soak(ctx, server, options.minutes)
+        problems = await verify(ctx)
+        print(f"the books: {problems or 'right'}")
     return _verdict(minutes) or bool(problems)
 
 
@@ -65,13 +61,13 @@ async def _soak(ctx: Context, server: Server, minutes: float) -> list[Minute]:
     print("minute  answered   p50 ms   p99 ms  µs each  memory MB  connections", flush=True)
     found = []
     for number in range(max(1, round(minutes))):
-        used = _used(server)
+        before = _used(server)
         took = sorted(await _at_a_rate(server, SHARE * limit, min(60.0, minutes * 60)))
         one = Minute(
             answered=len(took),
             p50=took[len(took) // 2] * 1e3,
             p99=took[len(took) * 99 // 100] * 1e3,
-            cost=(_used(server) - used) / len(took) * 1e6,
+            cost=(_used(server) - before) / len(took) * 1e6,
             memory=_memory(server),
             backends=(await ctx.db.rows(BACKENDS))[0]["n"],
         )
@@ -119,16 +115,11 @@ async def _at_a_rate(server: Server, per_second: float, seconds: float) -> list[
 
 
 def _memory(server: Server) -> float:
-    return sum(each.memory_info().rss for each in _processes(server)) / 1e6
+    return sum(each.memory_info().rss for each in family(psutil.Process(server.pid))) / 1e6
 
 
 def _used(server: Server) -> float:
-    return sum(sum(each.cpu_times()[:2]) for each in _processes(server))
-
-
-def _processes(server: Server) -> list[psutil.Process]:
-    process = psutil.Process(server.pid)
-    return [process, *process.children(recursive=True)]
+    return sum(map(used, family(psutil.Process(server.pid))))
 
 
 def _verdict(minutes: list[Minute]) -> bool:

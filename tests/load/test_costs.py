@@ -6,39 +6,26 @@ import hashlib
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from statistics import median
 
 import msgspec
 import pytest
 
-from coinpurse.app import accounts, grants, wallets
-from coinpurse.app.context import Context, Who
+from coinpurse.app import wallets
+from coinpurse.app.context import Context
 from coinpurse.app.wallets import ChargeRequest
-from coinpurse.settings import DEFAULT_CATALOG, Settings
-from coinpurse.wiring import open_context
+from load.conftest import NAMES, WHO
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="reads the scheduler's figures in /proc"),
 ]
-WHO = Who("tests", False)
-NAMES = [f"user_{number}" for number in range(300)]
 BACKENDS = (
     "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = current_database()"
 )
 Act = Callable[[], Awaitable[int]]
-
-
-@pytest.fixture
-async def ctx(database_url: str, tmp_path: Path) -> AsyncIterator[Context]:
-    """Three hundred accounts with plenty."""
-    async with open_context(Settings(database_url, tmp_path, DEFAULT_CATALOG)) as ctx:
-        for name in NAMES:
-            await accounts.put_account(ctx, WHO, name)
-            await grants.grant(ctx, WHO, name, kind="addon", amount=10**9, reason="to spend")
-        yield ctx
 
 
 async def database_time(ctx: Context) -> dict[int, float]:

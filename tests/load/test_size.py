@@ -3,42 +3,27 @@ has the figures."""
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from coinpurse.app import accounts, grants
-from coinpurse.app.context import Context, Who, packed_key
+from coinpurse.app.context import Context, packed_key
 from coinpurse.domain.ids import account_digest
-from coinpurse.settings import DEFAULT_CATALOG, Settings
 from coinpurse.store.db import Connection
 from coinpurse.store.spending import SPEND_MANY, Request, columns
-from coinpurse.wiring import open_context
+from load.conftest import NAMES, WHO
 from serving import serving
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-WHO = Who("tests", False)
-NAMES = [f"user_{number}" for number in range(100)]
 EXPLAINED = f"EXPLAIN (ANALYZE, WAL, FORMAT JSON) {SPEND_MANY}"
 UPDATES = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'wallets'"
 
 
-@pytest.fixture
-async def ctx(database_url: str, tmp_path: Path) -> AsyncIterator[Context]:
-    """A hundred accounts with plenty."""
-    async with open_context(Settings(database_url, tmp_path, DEFAULT_CATALOG)) as ctx:
-        for name in NAMES:
-            await accounts.put_account(ctx, WHO, name)
-            await grants.grant(ctx, WHO, name, kind="addon", amount=10**9, reason="to spend")
-        yield ctx
-
-
 def requests(batch: int) -> list[Request]:
-    """Ten charges for each account, as the hot path is asked for them."""
-    owners = sorted((account_digest(name, False), name) for name in NAMES for _ in range(10))
+    """Ten charges for each of a hundred accounts, as the hot path is asked for them."""
+    owners = sorted((account_digest(name, False), name) for name in NAMES[:100] for _ in range(10))
     return [
         Request(name, digest, packed_key(f"{batch}:{n}"), 7, 4, "image.generate", 1, None, WHO.actor)
         for n, (digest, name) in enumerate(owners)

@@ -14,11 +14,7 @@ from coinpurse.app.context import Who
 from coinpurse.settings import DEFAULT_CATALOG, Settings
 from coinpurse.wiring import open_context
 
-FUNCTIONS = {
-    "spend_many": "uuid[], bigint[], bigint[], bigint[], bigint[], boolean[], uuid[], bigint[], bigint[], "
-    "text[], bigint[], text[], text[], bigint[]",
-    "capture_many": "uuid[], bigint[], uuid[], bigint[], text[]",
-}
+FUNCTIONS = ("spend_many", "capture_many")
 #: The variables that the functions have beside their arguments.
 VARIABLES = {"slot_now": "int", "slot_before": "int", "settled": "boolean"}
 VALUES = ["1", "0", "true"]
@@ -26,10 +22,10 @@ VALUES = ["1", "0", "true"]
 SMALL = {"webhook_endpoints", "announcing"}
 #: Tables of which an account may have very many rows.
 NUMBERED = {"holds", "acts", "keys", "grants"}
-SETTINGS = ("search_path = coinpurse", "plan_cache_mode = force_generic_plan", "enable_seqscan = off")
-SOURCE = (
-    "SELECT prosrc, proargnames FROM pg_proc WHERE proname = %s AND pronamespace = 'coinpurse'::regnamespace"
-)
+SOURCE = """
+    SELECT prosrc, proargnames, proargtypes::regtype[]::text[], proconfig
+      FROM pg_proc WHERE proname = %s AND pronamespace = 'coinpurse'::regnamespace"""
+SET = "SELECT set_config(split_part(%(one)s, '=', 1), substr(%(one)s, strpos(%(one)s, '=') + 1), true)"
 WHO = Who("tests", False)
 
 
@@ -45,16 +41,16 @@ async def use(url: str, home: Path) -> None:
 
 def scans(conn: psycopg.Connection[Any], function: str) -> list[dict[str, Any]]:
     """Every scan of a table in the plan of a function's statement, as a session would keep it."""
-    ((source, names),) = conn.execute(SOURCE, [function]).fetchall()
-    types = [*FUNCTIONS[function].split(", "), *VARIABLES.values()]
+    ((source, names, given, settings),) = conn.execute(SOURCE, [function]).fetchall()
+    types = [*given, *VARIABLES.values()]
     text = source[source.index("WITH locked") : source.rindex("END")].strip().removesuffix(";")
-    for number, name in enumerate([*names[: len(types) - len(VARIABLES)], *VARIABLES], 1):
+    for number, name in enumerate([*names[: len(given)], *VARIABLES], 1):
         text = re.sub(rf"\b{name}\b", f"${number}", text)
-    for setting in SETTINGS:
-        conn.execute(f"SET LOCAL {setting}")
+    for setting in settings:
+        conn.execute(SET, {"one": setting})
     conn.execute(f"PREPARE asked ({', '.join(types)}) AS {text}".encode())
-    given = ", ".join([*("NULL" for _ in types[: -len(VALUES)]), *VALUES])
-    ((plan,),) = conn.execute(f"EXPLAIN (FORMAT JSON) EXECUTE asked ({given})".encode()).fetchall()
+    values = ", ".join([*("NULL" for _ in given), *VALUES])
+    ((plan,),) = conn.execute(f"EXPLAIN (FORMAT JSON) EXECUTE asked ({values})".encode()).fetchall()
     conn.execute("DEALLOCATE asked")
     return [
         node for node in nodes(plan[0]["Plan"]) if "Relation Name" in node and "Scan" in node["Node Type"]

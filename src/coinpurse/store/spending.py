@@ -109,8 +109,8 @@ class Spending:
         """Many go in two statements that have no account in common: PostgreSQL works on both at once, where
         lists that come at the same time would wait for one another's accounts. Where only one half fails,
         that is the answer to its requests."""
-        middle = bisect_left(requests, 1, key=_half_of)
-        if len(requests) < WORTH_PARTING or not 0 < middle < len(requests):
+        middle = bisect_left(requests, 1, key=_half_of) if len(requests) >= WORTH_PARTING else 0
+        if not 0 < middle < len(requests):
             return await self._up_to_now(requests)
 
         async def half(turn: asyncio.Semaphore, some: Sequence[Request]) -> list[Outcome | None]:
