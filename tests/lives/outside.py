@@ -5,6 +5,7 @@ of it. Processes run in their own time: one seed is one life, but not one interl
 """
 
 import asyncio
+import contextlib
 import random
 import socket
 import subprocess
@@ -71,7 +72,8 @@ class Processes:
         children = psutil.Process(process.pid).children(recursive=True) if plural else []
         process.kill()
         for each in children:
-            each.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # its parent's death may have ended it
+                each.kill()
         process.wait()
 
     def kill_a_child(self, name: str, chance: random.Random) -> None:
