@@ -39,12 +39,15 @@ test: setup  ## run every test, on PostgreSQL 18 and 15, with a browser
 	@bash tests/prepare.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-check: setup  ## lint, types, architecture and the fast tests (under two minutes)
+# The engine and whoever asks it first. What stands around it (providers' events, pages, whole lives) is in `make test`.
+FAST = $(addprefix tests/,domain rules stories store agreement app api field_cases doors) $(wildcard tests/test_*.py)
+
+check: setup  ## lint, types, architecture and the engine's tests (under two minutes)
 	@$(BIN)/ruff check src tests bench scripts
 	@$(BIN)/ruff format --check src tests bench scripts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@COINPURSE_TEST_PG=18 COINPURSE_TEST_LIVES=40 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not e2e" $(ARGS)
+	@COINPURSE_TEST_PG=18 COINPURSE_TEST_LIVES=40 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" $(FAST) $(ARGS)
 
 bench: setup  ## measure charging against the hand-written way (about five minutes; leave the machine alone meanwhile)
 	@$(INSTALL) -r requirements/bench.txt

@@ -239,7 +239,7 @@ async def test_s7_something_falls_due_in_the_middle_of_a_batch(
     middle = timedelta()
     for attempt in range(6):
         if middle:
-            promo = await life.give("promo", 1, datetime.now(UTC) + timedelta(seconds=0.05))
+            promo = await life.give("promo", 1, datetime.now(UTC) + timedelta(seconds=0.3))
             assert promo.expires_at
             await until(promo.expires_at - middle)
         begun = datetime.now(UTC)
