@@ -1,18 +1,22 @@
 """The ordeal's own judgement: its second engine says what the model says, and what can't be is found."""
 
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from coinpurse.ordeal.account import START, Account, Wrong, differs
+from coinpurse.ordeal.customers import Customer, Item
 from coinpurse.ordeal.life import Life
 from coinpurse.ordeal.purse import Purse
 from coinpurse.ordeal.race import _explain, on_their_way
-from coinpurse.ordeal.wire import Answer
+from coinpurse.ordeal.telling import Teller
+from coinpurse.ordeal.wire import Answer, Wire
 
 _WHICH = st.integers(0, 5)
 _CALLS = st.one_of(
@@ -176,3 +180,26 @@ def test_only_what_may_still_be_carried_out_is_used_up() -> None:
 
     runs = [ended("lost", 402, 2), ended("twin", 402, 3), ended("twin", 201, 1), ended("plain", 402, 1)]
     assert on_their_way(runs) == {"lost"}
+
+
+class Script:
+    """Stands where the wire is, and gives answers that were written before."""
+
+    def __init__(self, *answers: list[dict[str, Any]]) -> None:
+        self.answers, self.asked = list(answers), list[Any]()
+
+    async def ask(self, method: str, path: str, body: Any) -> Answer:
+        self.asked.append(body)
+        return Answer(200, False, msgspec.json.encode({"data": self.answers.pop(0)}), 1)
+
+
+async def test_a_batch_is_asked_again_where_a_part_found_no_database(account: Account) -> None:
+    """With the same keys, and what had been made by then comes as a replay: nothing is wrong with that."""
+    done = {**made(account, 2, 30, 70), "status": 201, "replayed": False}
+    wire = Script([done, {"status": 503}], [{**done, "replayed": True}, {"status": 503}], [done, done])
+    customer = Customer(
+        [account], cast(Wire, wire), cast(Teller, None), Counter(), lambda _, what: None, "seed"
+    )
+    bodies, tries = await customer._answers([Item(account), Item(account)])
+    assert (bodies, tries) == ([done, done], 3)
+    assert wire.asked[0] == wire.asked[1] == wire.asked[2]

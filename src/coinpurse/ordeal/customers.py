@@ -4,6 +4,7 @@ order afterwards, by the numbers in the answers."""
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from coinpurse.ordeal.acts import act_of, amount_for
 from coinpurse.ordeal.purse import Purse
 from coinpurse.ordeal.race import run as race
 from coinpurse.ordeal.telling import Teller
-from coinpurse.ordeal.wire import Silent, Wire
+from coinpurse.ordeal.wire import BUSY, PATIENCE_SECONDS, Silent, Wire
 
 BATCH = 1_000
 SINGLES = 48
@@ -131,24 +132,35 @@ class Customer:
 
     async def _batch(self, accounts: Sequence[Account]) -> None:
         items = [Item(account) for account in accounts]
-        body = [{"account": i.account.name, "amount": i.amount, "key": i.key} for i in items]
         try:
-            answer = await self.wire.ask("POST", "/v1/charges/batch", body)
-        except Silent as error:
+            bodies, tries = await self._answers(items)
+        except (Wrong, Silent) as error:
             self.blame(accounts[0], str(error))
             return
-        if answer.status != 200:
-            self.blame(accounts[0], f"a batch was answered {answer.status}: {answer.body[:500]!r}")
-            return
-        whole = msgspec.json.decode(answer.body, type=dict[str, list[msgspec.Raw]])["data"]
-        if len(whole) != len(items):
-            self.blame(accounts[0], f"{len(items)} charges were asked for, {len(whole)} answered")
-            return
         by_account: dict[str, list[tuple[Item, Any]]] = {}
-        for item, raw in zip(items, whole, strict=True):
-            by_account.setdefault(item.account.name, []).append((item, item.account.read(bytes(raw))))
+        for item, body in zip(items, bodies, strict=True):
+            by_account.setdefault(item.account.name, []).append((item, body))
         for pairs in by_account.values():
-            await self._judge_together(pairs, answer.tries)
+            await self._judge_together(pairs, tries)
+
+    async def _answers(self, items: Sequence[Item]) -> tuple[list[Any], int]:
+        """What was answered to each charge of a batch, and after how many tries: where some of them have
+        found no database, the batch is asked for again. Raises Wrong, Silent."""
+        asked = [{"account": i.account.name, "amount": i.amount, "key": i.key} for i in items]
+        deadline, tries = time.monotonic() + PATIENCE_SECONDS, 0
+        while time.monotonic() < deadline:
+            answer = await self.wire.ask("POST", "/v1/charges/batch", asked)
+            tries += answer.tries
+            if answer.status != 200:
+                raise Wrong(f"a batch was answered {answer.status}: {answer.body[:500]!r}")
+            whole = msgspec.json.decode(answer.body, type=dict[str, list[msgspec.Raw]])["data"]
+            if len(whole) != len(items):
+                raise Wrong(f"{len(items)} charges were asked for, {len(whole)} answered")
+            bodies = [item.account.read(bytes(raw)) for item, raw in zip(items, whole, strict=True)]
+            if not any(body["status"] in BUSY for body in bodies):
+                return bodies, tries
+            self.tally["batches answered 503 in part"] += 1
+        raise Silent(f"a batch: some of it was answered 503 in each of {tries} tries")
 
     async def _judge_together(self, pairs: list[tuple[Item, Any]], tries: int) -> None:
         """An account's charges of one batch, in their order; those whose key was used before come last."""
