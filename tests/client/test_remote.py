@@ -1,6 +1,7 @@
 """What the library does over HTTP when servers and networks fail."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -13,13 +14,15 @@ from coinpurse.domain import errors
 from serving import free_port
 
 BUSY = b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+PART = {"title": "Try again in a moment", "status": 503, "detail": "No database.", "code": "unavailable"}
 PAGE = b"HTTP/1.1 404 No\r\nContent-Type: text/html\r\nContent-Length: 5\r\nConnection: close\r\n\r\n<p>no"
 
 
 @asynccontextmanager
 async def between(url: str, *faults: str) -> AsyncIterator[str]:
     """A proxy that does each of `faults` to one connection, in turn, and then passes everything on: "refuse",
-    "busy", "page" (somebody else's error page), "lose" (the request arrives, the answer doesn't)."""
+    "busy", "page" (somebody else's error page), "lose" (the request arrives, the answer doesn't), "part" (a
+    batch's first charge is said to have found no database)."""
     target = urlsplit(url)
     waiting = list(faults)
 
@@ -32,7 +35,12 @@ async def between(url: str, *faults: str) -> AsyncIterator[str]:
         elif fault != "refuse":
             to, back = await asyncio.open_connection(target.hostname, target.port)
             forward = asyncio.create_task(pass_on(reader, back))
-            await (to.read(100_000) if fault == "lose" else pass_on(to, writer))
+            if fault == "part":
+                writer.write(without_first(await to.read(100_000)))
+            elif fault == "lose":
+                await to.read(100_000)
+            else:
+                await pass_on(to, writer)
             forward.cancel()
             back.close()
         writer.close()
@@ -40,6 +48,13 @@ async def between(url: str, *faults: str) -> AsyncIterator[str]:
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def without_first(answer: bytes) -> bytes:
+    """The answer to a batch whose first charge got none."""
+    found = json.loads(answer.partition(b"\r\n\r\n")[2])["data"]
+    body = json.dumps({"data": [PART, *found[1:]]}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
 
 
 async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,6 +85,21 @@ async def test_charged_once_whatever_fails(server_and_key: tuple[str, str], fund
         async with purse.hold(funded, 20):
             pass
         assert (await purse.balance(funded)).available == 60
+
+
+async def test_a_batch_answered_in_part_is_asked_again(server_and_key: tuple[str, str], funded: str) -> None:
+    """S8: charges for which the server found no database are asked for again with their keys, and made once;
+    where that lasts, they are `Unavailable` and their neighbours are told as they are."""
+    url, key = server_and_key
+    asked = [ChargeRequest(funded, amount=5), ChargeRequest(funded, amount=7)]
+    async with between(url, "part", "part") as proxy, Coinpurse(proxy, key) as purse:
+        charges = await purse.charge_batch(asked)
+        assert [getattr(one, "amount", one) for one in charges] == [5, 7]
+        assert (await purse.balance(funded)).available == 88
+    async with between(url, *["part"] * 50) as proxy, Coinpurse(proxy, key, patience=0.3) as purse:
+        first, second = await purse.charge_batch(asked)
+        assert isinstance(first, errors.Unavailable)
+        assert getattr(second, "amount", second) == 7
 
 
 async def test_gives_up_after_its_patience() -> None:

@@ -65,8 +65,22 @@ class Remote:
         return answer
 
     async def charge_batch(self, items: Sequence[ChargeRequest]) -> list[Charge | CoinpurseError]:
-        """Many charges in one call; those without a key of their own get one, as in `call`."""
+        """Many charges in one call; those without a key of their own get one, as in `call`. Those for which
+        the server found no database are asked for again, as a call is."""
         keyed = [item if item.key else dataclasses.replace(item, key=uuid.uuid4().hex) for item in items]
+        patience = _Patience(self._patience)
+        answers = await self._batch(keyed)
+        while late := {n: a for n, a in enumerate(answers) if isinstance(a, Unavailable)}:
+            try:
+                await patience.rest(next(iter(late.values())))
+                again = await self._batch([keyed[number] for number in late])
+            except Unavailable:
+                break
+            for number, answer in zip(late, again, strict=True):
+                answers[number] = answer
+        return answers
+
+    async def _batch(self, keyed: Sequence[ChargeRequest]) -> list[Charge | CoinpurseError]:
         response = await self._send("POST", "/charges/batch", keyed, None)
         return [_charge_or_error(item) for item in _decoder(_Listed).decode(response.content).data]
 
@@ -76,8 +90,7 @@ class Remote:
         """Send, and send again while the server is unreachable or busy. Raises the refusal."""
         request = self._request(method, path, content, key)
         request.extensions["timeout"]["read"] = seconds
-        give_up = time.monotonic() + self._patience
-        pause = FIRST_PAUSE
+        patience = _Patience(self._patience)
         while True:
             try:
                 response = await self._client().send(request)
@@ -90,11 +103,7 @@ class Remote:
                     "If this was a write, it may have been done: retry it with the same key.",
                     retry_after=1,
                 )
-            wait = max(refusal.fields.get("retry_after") or 0, pause * random.uniform(0.5, 1.0))
-            if time.monotonic() + wait > give_up:
-                raise refusal
-            await asyncio.sleep(wait)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await patience.rest(refusal)
 
     def _request(self, method: str, path: str, content: Any, key: str | None) -> httpx.Request:
         if method == "GET":
@@ -114,6 +123,22 @@ class Remote:
         if self._http is None:
             raise RuntimeError("This Coinpurse is not open. Use it as `async with Coinpurse(…) as purse:`.")
         return self._http
+
+
+class _Patience:
+    """How long something is tried again, with pauses that grow."""
+
+    def __init__(self, seconds: float) -> None:
+        self._give_up = time.monotonic() + seconds
+        self._pause = FIRST_PAUSE
+
+    async def rest(self, refusal: CoinpurseError) -> None:
+        """Wait before the next try. Raises the refusal where no time is left for one."""
+        wait = max(refusal.fields.get("retry_after") or 0, self._pause * random.uniform(0.5, 1.0))
+        if time.monotonic() + wait > self._give_up:
+            raise refusal
+        await asyncio.sleep(wait)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
 
 class _Listed(msgspec.Struct):
