@@ -203,6 +203,7 @@ def test_ctrl_c_reaches_us_first(home: Path) -> None:
         from pathlib import Path
         from coinpurse.store.embedded import EmbeddedPostgres
         os.setpgrp()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # we may run where it is ignored
         with EmbeddedPostgres(Path({str(home)!r})) as url:
             try:
                 os.killpg(0, signal.SIGINT)
