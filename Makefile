@@ -40,7 +40,7 @@ test: setup  ## run every test, on PostgreSQL 18 and 15, with a browser
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # The engine and whoever asks it first. What stands around it (providers' events, pages, whole lives) is in `make test`.
-FAST = $(addprefix tests/,domain rules stories store agreement app api field_cases) $(wildcard tests/test_*.py)
+FAST = $(addprefix tests/,domain rules stories store agreement app api) $(wildcard tests/test_*.py)
 
 check: setup  ## lint, types, architecture and the engine's tests (under two minutes)
 	@$(BIN)/ruff check src tests bench scripts
