@@ -132,6 +132,8 @@ async def capacity(crowd: Crowd) -> float:
 async def stand_still(database_url: str, seconds: float) -> None:
     """Somebody locks every account."""
     async with await psycopg.AsyncConnection.connect(database_url) as rival:
+        # Where transactions are serializable, it would give up on what changes meanwhile.
+        await rival.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
         await rival.execute(STAND_STILL)
         await asyncio.sleep(seconds)
 
